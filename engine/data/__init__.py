@@ -1,0 +1,1 @@
+"""Data sets, one family per file. `load` builds what a configuration describes."""

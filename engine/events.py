@@ -1,0 +1,160 @@
+"""What happened in a run: frozen, past tense, one JSON line each in `events.jsonl`.
+
+`at` is an instant in seconds since the epoch; `step` counts optimizer steps taken when it happened.
+"""
+
+from __future__ import annotations
+
+import time
+
+import msgspec
+
+
+class Event(msgspec.Struct, frozen=True, kw_only=True, tag_field="event", omit_defaults=True):
+    """Something that happened to a run."""
+
+    step: int
+    at: float = msgspec.field(default_factory=lambda: round(time.time(), 3))
+
+
+class RunStarted(Event, tag=True):
+    """An engine took the run, from its beginning or, with `step` > 0, from a checkpoint."""
+
+    pid: int
+    host: str
+    device: str
+    device_name: str
+    threads: int
+    torch: str
+    parameters: int
+    train_rows: int
+    val_rows: int
+    batch_size: int
+    steps_per_epoch: int
+    epochs: int
+    metric: str
+    """The value that says how good the run is, such as `val/accuracy`."""
+    higher_is_better: bool
+    elapsed_s: float = 0.0
+    """Training time before this start."""
+
+
+class MetricsLogged(Event, tag=True):
+    """Means over the `steps` steps up to and including `step`, keyed like `train/loss`."""
+
+    steps: int
+    elapsed_s: float
+    """Training time since the run began; pauses do not count, and resuming goes on from the checkpoint's."""
+    lr: float
+    values: dict[str, float | None]
+    """None stands for a value that was not finite."""
+
+
+class Evaluated(Event, tag=True):
+    """The model was measured on held-out data (or on the training data where none is held out)."""
+
+    epoch: int
+    elapsed_s: float
+    values: dict[str, float | None]
+
+
+class EpochEnded(Event, tag=True):
+    """Every training sample has been seen once more."""
+
+    epoch: int
+    elapsed_s: float
+
+
+class Heartbeat(Event, tag=True):
+    """The engine is alive. Sent every few seconds, paused or not."""
+
+    memory_bytes: int
+    cpu_percent: float
+    gpu_memory_bytes: int = 0
+    gpu_percent: float = -1.0
+    """-1 where it cannot be read."""
+
+
+class FigureDrawn(Event, tag=True):
+    """The picture `name` was drawn anew into `file` (relative to the run folder); see `engine.figures`."""
+
+    name: str
+    kind: str
+    title: str
+    file: str
+
+
+class CheckpointSaved(Event, tag=True):
+    """Everything needed to go on from `step` is on disk."""
+
+    folder: str
+    """Relative to the run folder."""
+    reason: str
+    """schedule, best, asked, pause, signal or end."""
+    took_s: float
+
+
+class RunPaused(Event, tag=True):
+    """Training waits at `step`."""
+
+
+class RunContinued(Event, tag=True):
+    """Training goes on from `step`."""
+
+
+class LearningRateChanged(Event, tag=True):
+    """The optimizer's lr (before the schedule's factor) was changed while the run went on."""
+
+    old: float
+    new: float
+
+
+class CommandRejected(Event, tag=True):
+    """Something that was asked for could not be done."""
+
+    command: str
+    reason: str
+
+
+class LineLogged(Event, tag=True):
+    """A line worth reading, such as why something fell back to a slower way."""
+
+    level: str
+    """info or warning."""
+    text: str
+
+
+class RunFinished(Event, tag=True):
+    """The run reached its last epoch, or early stopping ended it (`reason`)."""
+
+    elapsed_s: float
+    reason: str = ""
+
+
+class RunStopped(Event, tag=True):
+    """Somebody ended the run before its last epoch; it can be resumed."""
+
+    elapsed_s: float
+    reason: str
+    """asked, or the signal's name."""
+
+
+class RunFailed(Event, tag=True):
+    """The run could not go on."""
+
+    error: str
+    """One line."""
+    cure: str = ""
+    """What to do about it, where that is known."""
+    traceback: str = ""
+
+
+ENDINGS = (RunFinished, RunStopped, RunFailed)
+
+AnyEvent = (
+    RunStarted | MetricsLogged | Evaluated | EpochEnded | Heartbeat | FigureDrawn | CheckpointSaved | RunPaused
+    | RunContinued | LearningRateChanged | CommandRejected | LineLogged | RunFinished | RunStopped | RunFailed
+)
+
+encode = msgspec.json.Encoder().encode
+decode = msgspec.json.Decoder(AnyEvent).decode

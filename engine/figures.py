@@ -1,0 +1,79 @@
+"""Pictures a run draws: what each kind holds, and how one is stored. No torch here.
+
+A figure is a small set of arrays in `figures/<name>.npz`; how it looks is the viewer's business.
+
+| kind | arrays |
+|---|---|
+| regions | classes (H, W) int16: predicted class of each grid point, row 0 at the top; extent (4,) x0 x1 y0 y1; points (N, 2); labels (N,) int16; names (C,) str |
+| curve | x (N,), y (N,): data; line_x (M,), line_y (M,): the model; optional truth_y (M,); optional boundary (1,): x where a decision flips |
+| matrix | counts (C, C) int64: rows are true classes, columns predicted; names (C,) str |
+| mistakes | images (N, H, W) uint8; truth (N,) int16; guess (N,) int16; confidence (N,) float32; names (C,) str |
+| weights | images (N, H, W) float32: drawn from blue (negative) over black to red; names (N,) str |
+| compare | names (N,) str; learned (N,) float64; truth (N,) float64 |
+| metrics | keys (K,) str: metrics of the run to plot over its steps (no other arrays) |
+"""
+
+from __future__ import annotations
+
+import os
+import tempfile
+import zipfile
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+
+Kind = Literal["regions", "curve", "matrix", "mistakes", "weights", "compare", "metrics"]
+FIGURE_LIMIT_BYTES = 16 << 20
+
+
+@dataclass(frozen=True)
+class Figure:
+    """A picture, ready to be stored."""
+
+    name: str
+    """File name without ending; the same name replaces the picture before."""
+    kind: Kind
+    title: str
+    arrays: dict[str, np.ndarray[Any, Any]]
+
+
+class FigureError(Exception):
+    """A stored figure that can't be shown; the message is one line."""
+
+
+def save_figure(folder: Path, figure: Figure) -> str:
+    """Write a figure into `folder`, whole or not at all; returns its file's name.
+
+    Raises:
+        OSError: it could not be written.
+    """
+    fd, draft = tempfile.mkstemp(prefix=f".{figure.name}-", suffix=".npz", dir=folder)
+    try:
+        with os.fdopen(fd, "wb") as file:
+            np.savez_compressed(file, allow_pickle=False, **figure.arrays)
+        os.chmod(draft, 0o644)
+        os.replace(draft, folder / f"{figure.name}.npz")
+    except BaseException:
+        os.unlink(draft)
+        raise
+    return f"{figure.name}.npz"
+
+
+def load_figure(path: Path) -> dict[str, np.ndarray[Any, Any]]:
+    """Arrays of a stored figure, without unpickling anything.
+
+    Raises:
+        FigureError: the file is missing, damaged, or too large to be a figure.
+    """
+    try:
+        with zipfile.ZipFile(path) as archive:
+            if sum(member.file_size for member in archive.infolist()) > FIGURE_LIMIT_BYTES:
+                raise FigureError(f"{path.name} unpacks to more than {FIGURE_LIMIT_BYTES >> 20} MiB")
+        with np.load(path, allow_pickle=False) as arrays:
+            return {name: arrays[name] for name in arrays.files}
+    except FigureError:
+        raise
+    except (OSError, ValueError, EOFError, KeyError, zipfile.BadZipFile, NotImplementedError) as error:
+        raise FigureError(f"{path.name} can't be read: {type(error).__name__}") from None

@@ -1,0 +1,246 @@
+"""A run is a folder: create it, find it, lock it."""
+
+from __future__ import annotations
+
+import errno
+import fcntl
+import os
+import re
+import shutil
+import socket
+import tempfile
+import tomllib
+from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import Path
+
+import tomlkit
+
+from engine import commands, events
+from engine.places import data_dir
+from engine.run_log import LogReader, LogWriter
+from engine.schema import ConfigError, RunConfig, validate
+from engine.text import plain
+
+NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,79}")
+
+
+class RunFolderError(Exception):
+    """Something about a run folder that a person has to mend; the message is one line and says how."""
+
+
+class RunLocked(RunFolderError):
+    """Another engine holds the run."""
+
+
+class RunFolder:
+    """The files of one run. Making an instance touches nothing."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path.absolute()
+
+    @property
+    def name(self) -> str:
+        """The folder's own name."""
+        return self.path.name
+
+    @property
+    def checkpoints(self) -> Path:
+        """Where checkpoints are kept."""
+        return self.path / "checkpoints"
+
+    @property
+    def figures(self) -> Path:
+        """Where pictures are kept."""
+        return self.path / "figures"
+
+    def config(self) -> RunConfig:
+        """The run's configuration.
+
+        Raises:
+            RunFolderError: it is missing, unreadable or not valid.
+        """
+        return self._settings()[0]
+
+    def data_dir(self) -> Path:
+        """The data folder the run was made with.
+
+        Raises:
+            RunFolderError: the configuration is missing, unreadable or not valid.
+        """
+        return self._settings()[1]
+
+    def _settings(self) -> tuple[RunConfig, Path]:
+        path = self.path / "config.toml"
+        try:
+            tree = tomllib.loads(path.read_text("utf-8"))
+            data = tree.pop("data_dir", None)
+            return validate(tree), Path(data) if isinstance(data, str) else data_dir()
+        except OSError as error:
+            raise RunFolderError(f"{plain(str(path))}: {error.strerror}") from None
+        except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError) as error:
+            raise RunFolderError(f"{plain(str(path))} is damaged: {plain(str(error))}") from None
+        except ConfigError as error:
+            raise RunFolderError(f"{plain(str(path))}: {error}") from None
+
+    def events(self) -> LogReader[events.AnyEvent]:
+        """A new reader of what happened, from the start."""
+        return LogReader(self.path / "events.jsonl", events.decode)
+
+    def commands(self) -> LogReader[commands.AnyCommand]:
+        """A new reader of what was asked for, from the start."""
+        return LogReader(self.path / "commands.jsonl", commands.decode)
+
+    def ask(self, command: commands.AnyCommand) -> None:
+        """Append `command` for the engine to take.
+
+        Raises:
+            RunFolderError: the folder is gone or may not be written.
+        """
+        try:
+            writer = LogWriter(self.path / "commands.jsonl")
+            try:
+                writer.append(commands.encode(command))
+            finally:
+                writer.close()
+        except OSError as error:
+            raise RunFolderError(f"can't ask run '{plain(self.name)}' for anything: {error.strerror}") from None
+
+    def lock(self) -> RunLock:
+        """Take the run for this process.
+
+        Raises:
+            RunLocked: another engine holds it; the message names its pid and host.
+            RunFolderError: the folder may not be written.
+        """
+        return RunLock(self)
+
+    def holder(self) -> str | None:
+        """Who holds the run ("pid 123 on host"), None if nobody does."""
+        try:
+            fd = os.open(self.path / "lock", os.O_RDONLY | os.O_CLOEXEC)
+        except OSError:
+            return None
+        try:
+            fcntl.flock(fd, fcntl.LOCK_SH | fcntl.LOCK_NB)
+            return None
+        except OSError:
+            return plain(os.read(fd, 200).decode("utf-8", "replace")) or "another process"
+        finally:
+            os.close(fd)
+
+
+class RunLock:
+    """An exclusive hold on a run; the kernel lets go of it when the process dies."""
+
+    def __init__(self, folder: RunFolder) -> None:
+        path = folder.path / "lock"
+        try:
+            self._fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+        except OSError as error:
+            raise RunFolderError(
+                f"run folder {plain(str(folder.path))} may not be written ({error.strerror}): mend its permissions, or choose another with --runs"
+            ) from None
+        try:
+            fcntl.flock(self._fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            os.close(self._fd)
+            self._fd = -1
+            if error.errno not in (errno.EWOULDBLOCK, errno.EACCES):
+                raise RunFolderError(f"{plain(str(path))} can't be locked: {error.strerror}") from None
+            raise RunLocked(f"run '{folder.name}' is being trained by {folder.holder() or 'another process'}") from None
+        with suppress(OSError):  # a full disk must not keep a run from being resumed
+            os.ftruncate(self._fd, 0)
+            os.pwrite(self._fd, f"pid {os.getpid()} on {socket.gethostname()}".encode(), 0)
+
+    def release(self) -> None:
+        """Let go of the run."""
+        if self._fd >= 0:
+            os.close(self._fd)
+            self._fd = -1
+
+
+def create_run(runs: Path, config: RunConfig, data: Path, name: str = "") -> RunFolder:
+    """Make a new run folder below `runs`, whole or not at all.
+
+    Args:
+        runs: The folder of all runs; made if absent.
+        config: What to train.
+        data: The data folder, kept with the configuration.
+        name: The run's name; the preset's name and the next free number if empty.
+
+    Raises:
+        RunFolderError: the name is not usable or taken, or the folder can't be written.
+    """
+    if name and not NAME.fullmatch(name):
+        raise RunFolderError(f"'{plain(name)[:80]}' is no name for a run: use letters, digits, '.', '_' and '-', at most 80")
+    draft: Path | None = None
+    try:
+        runs.mkdir(parents=True, exist_ok=True)
+        draft = Path(tempfile.mkdtemp(prefix=".new-", dir=runs))
+        draft.chmod(0o755)
+        for folder in ("checkpoints", "figures"):
+            (draft / folder).mkdir()
+        write_config(draft / "config.toml", config, data)
+        for file in ("events.jsonl", "commands.jsonl", "console.log"):
+            (draft / file).touch()
+        return RunFolder(_publish(draft, runs, name, config.preset or config.data.kind))
+    except OSError as error:
+        raise RunFolderError(
+            f"can't make a run in {plain(str(runs))}: {error.strerror}; choose another folder with --runs or DLTUI_RUNS"
+        ) from None
+    finally:
+        if draft is not None:
+            shutil.rmtree(draft, ignore_errors=True)
+
+
+def _publish(draft: Path, runs: Path, name: str, stem: str) -> Path:
+    """Rename `draft` to its final name; an existing folder is never replaced."""
+    if name:
+        if (runs / name).exists():
+            raise RunFolderError(f"run '{name}' exists: choose another --name, or go on with it: dltui resume {name}")
+        return draft.rename(runs / name)
+    stem = re.sub(r"[^A-Za-z0-9._-]", "-", stem).lstrip("-._")[:70] or "run"
+    numbers = [int(path.name[len(stem) + 1 :]) for path in runs.glob(f"{stem}-*") if path.name[len(stem) + 1 :].isdecimal()]
+    number = max(numbers, default=0) + 1
+    while True:
+        try:  # renaming onto a folder that is not empty fails, so two at once get two numbers
+            return draft.rename(runs / f"{stem}-{number}")
+        except OSError as error:
+            if error.errno not in (errno.EEXIST, errno.ENOTEMPTY):
+                raise
+            number += 1
+
+
+def write_config(path: Path, config: RunConfig, data: Path) -> None:
+    """Write `config` as TOML that `--config` takes back, with the data folder above it."""
+    path.write_text(tomlkit.dumps({"data_dir": str(data), **config.model_dump(mode="json")}), "utf-8")
+
+
+def find_run(runs: Path, name: str) -> RunFolder:
+    """The run called `name` below `runs`, or at the path `name`.
+
+    Raises:
+        RunFolderError: there is none; the message names the nearest.
+    """
+    path = Path(name).expanduser() if os.sep in name else runs / name
+    if (path / "config.toml").is_file():
+        return RunFolder(path)
+    from difflib import get_close_matches
+
+    near = get_close_matches(name, [folder.name for folder in iter_runs(runs)], n=1, cutoff=0.4)
+    hint = f"did you mean '{near[0]}'?" if near else "dltui runs lists them"
+    raise RunFolderError(f"no run '{plain(name)[:80]}' in {plain(str(runs))}; {hint}")
+
+
+def iter_runs(runs: Path) -> Iterator[RunFolder]:
+    """All runs below `runs`, most recently changed first; folders that are no runs are passed over."""
+    found = []
+    with suppress(OSError):
+        with os.scandir(runs) as entries:
+            for entry in entries:
+                with suppress(OSError):
+                    if not entry.name.startswith("."):
+                        found.append((os.stat(os.path.join(entry.path, "events.jsonl")).st_mtime, entry.path))
+    found.sort(reverse=True)
+    yield from (RunFolder(Path(path)) for _, path in found)

@@ -1,0 +1,140 @@
+"""Append-only JSON lines: written by one process, read by any number while it grows."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import Generic, NamedTuple, TypeVar
+
+import msgspec
+
+from engine.text import plain
+
+T = TypeVar("T")
+
+CHUNK_BYTES = 8 << 20
+"""Most that one `read` takes from the file, so that a viewer of a huge log stays responsive."""
+LINE_LIMIT_BYTES = 4 << 20
+"""A longer line is damage, not data."""
+
+
+class Damage(NamedTuple):
+    """A line that could not be understood, and where it stands."""
+
+    file: str
+    line: int
+    reason: str
+
+    def __str__(self) -> str:
+        return f"{self.file}, line {self.line}: {self.reason}"
+
+
+class LogWriter:
+    """Appends whole lines to a file; safe for several processes at once (one write call per batch, O_APPEND)."""
+
+    def __init__(self, path: Path) -> None:
+        self._fd = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o644)
+        self._torn = _ends_mid_line(path)
+
+    def append(self, *lines: bytes) -> None:
+        """Write `lines` (without line ends).
+
+        Raises:
+            OSError: they could not be written whole, for instance on a full disk; what is torn is fenced off by the
+                next append.
+        """
+        data = (b"\n" if self._torn else b"") + b"".join(line + b"\n" for line in lines)
+        written = 0
+        while written < len(data):
+            try:
+                written += os.write(self._fd, data[written:])
+            except OSError:
+                self._torn = self._torn or written > 0
+                raise
+        self._torn = False
+
+    def close(self) -> None:
+        """Give the file back; further appends fail."""
+        if self._fd >= 0:
+            os.close(self._fd)
+            self._fd = -1
+
+
+def _ends_mid_line(path: Path) -> bool:
+    with path.open("rb") as file:
+        if file.seek(0, os.SEEK_END) == 0:
+            return False
+        file.seek(-1, os.SEEK_END)
+        return file.read(1) != b"\n"
+
+
+class LogReader(Generic[T]):
+    """Reads what has been appended since the last `read`. A half-written last line waits for its end."""
+
+    def __init__(self, path: Path, decode: Callable[[bytes], T]) -> None:
+        self.path = path
+        self.damages: list[Damage] = []
+        self.offset = 0
+        """Bytes consumed, always a line's start."""
+        self._decode = decode
+        self._line = 0
+        self._skipping = False
+        self._identity: tuple[int, int] | None = None
+
+    def read(self) -> list[T]:
+        """Items of up to `CHUNK_BYTES` more of the file; empty at its end, or while there is no file.
+
+        A file that was replaced or cut is read again from its start.
+
+        Raises:
+            OSError: the file exists but can't be read.
+        """
+        try:
+            with self.path.open("rb") as file:
+                stat = os.fstat(file.fileno())
+                self._notice_replacement((stat.st_dev, stat.st_ino), stat.st_size)
+                file.seek(self.offset)
+                data = file.read(CHUNK_BYTES)
+        except FileNotFoundError:
+            return []
+        return self._take(data)
+
+    def _notice_replacement(self, identity: tuple[int, int], size: int) -> None:
+        if self._identity not in (None, identity) or size < self.offset:
+            self.offset = self._line = 0
+            self._skipping = False
+        self._identity = identity
+
+    def _take(self, data: bytes) -> list[T]:
+        end = data.rfind(b"\n") + 1
+        if end == 0:
+            if len(data) >= LINE_LIMIT_BYTES:
+                if not self._skipping:
+                    self._damaged(self._line + 1, f"longer than {LINE_LIMIT_BYTES >> 20} MiB")
+                self._skipping = True
+                self.offset += len(data)
+            return []
+        self.offset += end
+        lines = data[: end - 1].split(b"\n")
+        if self._skipping:
+            self._skipping = False
+            self._line += 1
+            lines = lines[1:]
+        return self._decode_lines(lines)
+
+    def _decode_lines(self, lines: list[bytes]) -> list[T]:
+        decode, items = self._decode, []
+        for number, line in enumerate(lines, self._line + 1):
+            if not line:
+                continue
+            try:
+                items.append(decode(line))
+            except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+                self._damaged(number, plain(str(error)))
+        self._line += len(lines)
+        return items
+
+    def _damaged(self, line: int, reason: str) -> None:
+        if len(self.damages) < 1000:
+            self.damages.append(Damage(self.path.name, line, reason))

@@ -1,0 +1,288 @@
+"""What is known of a run: a pure fold over its events. Screens, `dltui show` and the headless console share it."""
+
+from __future__ import annotations
+
+from array import array
+from bisect import bisect_right
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import Any, Literal, NamedTuple
+
+from engine import events as ev
+
+Status = Literal["starting", "running", "paused", "finished", "stopped", "failed", "died"]
+ENDED: frozenset[Status] = frozenset({"finished", "stopped", "failed", "died"})
+
+THROUGHPUT_WINDOW_S = 5.0
+LINES_KEPT = 1000
+
+
+class Series:
+    """One metric over a run, in columns of equal length; steps never fall."""
+
+    __slots__ = ("elapsed_s", "steps", "values")
+
+    def __init__(self) -> None:
+        self.steps = array("q")
+        self.elapsed_s = array("d")
+        self.values = array("d")
+        """NaN where the value was not finite."""
+
+    def append(self, step: int, elapsed_s: float, value: float | None) -> None:
+        """Add a value; it may not lie before the last."""
+        self.steps.append(step)
+        self.elapsed_s.append(elapsed_s)
+        self.values.append(float("nan") if value is None else value)
+
+    def cut(self, step: int) -> None:
+        """Forget what lies after `step`."""
+        keep = bisect_right(self.steps, step)
+        del self.steps[keep:], self.elapsed_s[keep:], self.values[keep:]
+
+    def __len__(self) -> int:
+        return len(self.steps)
+
+
+class Best(NamedTuple):
+    """The best evaluation so far."""
+
+    metric: str
+    value: float
+    epoch: int
+    step: int
+
+
+class Marker(NamedTuple):
+    """Something done to the run at `step`, to be marked on its curves."""
+
+    step: int
+    label: str
+
+
+class Line(NamedTuple):
+    """A line of the run's log."""
+
+    at: float
+    level: Literal["info", "warning", "error"]
+    text: str
+
+
+@dataclass
+class RunState:
+    """The state of one run after the events applied so far. `apply` is the only thing that changes it."""
+
+    started: ev.RunStarted | None = None
+    step: int = 0
+    elapsed_s: float = 0.0
+    """Training time, without pauses."""
+    lr: float = float("nan")
+    """Effective learning rate of the last logged step."""
+    base_lr: float | None = None
+    """The optimizer's lr, if it was changed while the run went on."""
+    steps_per_s: float = 0.0
+    series: dict[str, Series] = field(default_factory=dict)
+    latest: dict[str, float | None] = field(default_factory=dict)
+    best: Best | None = None
+    heartbeat: ev.Heartbeat | None = None
+    figures: dict[str, ev.FigureDrawn] = field(default_factory=dict)
+    markers: list[Marker] = field(default_factory=list)
+    lines: list[Line] = field(default_factory=list)
+    checkpoint: ev.CheckpointSaved | None = None
+    ending: ev.RunFinished | ev.RunStopped | ev.RunFailed | None = None
+    paused: bool = False
+    seen_at: float = 0.0
+    """When the engine last said anything."""
+    version: int = 0
+    """Rises with every event, so that viewers know when to redraw."""
+
+    def apply_all(self, events: Iterable[ev.AnyEvent]) -> None:
+        """Apply `events` in order."""
+        for event in events:
+            self.apply(event)
+
+    def apply(self, event: ev.AnyEvent) -> None:
+        """Take one event into account."""
+        self.version += 1
+        if event.at > self.seen_at:
+            self.seen_at = event.at
+        _FOLDS[type(event)](self, event)
+
+    def status(self, engine_alive: bool) -> Status:
+        """How the run stands, given whether an engine holds its lock."""
+        if self.ending is not None and not engine_alive:
+            return _ENDINGS[type(self.ending)]
+        if not engine_alive:
+            return "died" if self.started else "starting"
+        if self.started is None or self.ending is not None:
+            return "starting"
+        return "paused" if self.paused else "running"
+
+    @property
+    def epochs(self) -> int:
+        """Epochs the run is to take, 0 before it started."""
+        return self.started.epochs if self.started else 0
+
+    @property
+    def total_steps(self) -> int:
+        """Steps the run is to take, 0 before it started."""
+        return self.started.epochs * self.started.steps_per_epoch if self.started else 0
+
+    @property
+    def epoch(self) -> float:
+        """Epochs done, with the fraction of the current one."""
+        return self.step / self.started.steps_per_epoch if self.started else 0.0
+
+    @property
+    def eta_s(self) -> float | None:
+        """Seconds to the last step at the present speed; None while that is unknown."""
+        if self.started is None or self.steps_per_s <= 0:
+            return None
+        return max(0, self.total_steps - self.step) / self.steps_per_s
+
+    # -- one method per event -----------------------------------------------------------------------------------
+
+    def _started(self, event: ev.RunStarted) -> None:
+        if event.step < self.step:
+            self._rewind(event.step)
+        self.started, self.step, self.elapsed_s = event, event.step, event.elapsed_s
+        self.ending, self.paused, self.heartbeat, self.steps_per_s = None, False, None, 0.0
+        if event.step:
+            self.markers.append(Marker(event.step, "resumed"))
+            self._say(event.at, "info", f"resumed at step {event.step:,} on {event.device_name}")
+        else:
+            self._say(event.at, "info", f"started on {event.device_name}, {event.threads} threads, torch {event.torch}")
+
+    def _rewind(self, step: int) -> None:
+        """A resumed run trains the steps after its checkpoint again: what was seen of them is void."""
+        for series in self.series.values():
+            series.cut(step)
+        self.latest = {key: _last(series) for key, series in self.series.items() if len(series)}
+        self.markers = [marker for marker in self.markers if marker.step <= step]
+        if self.best and self.best.step > step:
+            self.best = None
+            metric = self.series.get(self.started.metric) if self.started else None
+            for at_step, value in zip(metric.steps, metric.values, strict=True) if metric else ():
+                self._consider(at_step, value)
+
+    def _logged(self, event: ev.MetricsLogged) -> None:
+        self.step, self.elapsed_s, self.lr = event.step, event.elapsed_s, event.lr
+        self._extend(event.step, event.elapsed_s, event.values)
+        self._measure_speed()
+
+    def _evaluated(self, event: ev.Evaluated) -> None:
+        self.step, self.elapsed_s = event.step, event.elapsed_s
+        self._extend(event.step, event.elapsed_s, event.values)
+        value = event.values.get(self.started.metric) if self.started else None
+        if value is not None:
+            self._consider(event.step, value)
+
+    def _consider(self, step: int, value: float) -> None:
+        assert self.started is not None
+        sign = 1 if self.started.higher_is_better else -1
+        if value == value and (self.best is None or sign * value > sign * self.best.value):
+            epoch = -(-step // self.started.steps_per_epoch)
+            self.best = Best(self.started.metric, value, epoch, step)
+
+    def _extend(self, step: int, elapsed_s: float, values: dict[str, float | None]) -> None:
+        for key, value in values.items():
+            series = self.series.get(key)
+            if series is None:
+                series = self.series[key] = Series()
+            series.append(step, elapsed_s, value)
+        self.latest.update(values)
+
+    def _measure_speed(self) -> None:
+        """Steps per second over the last few seconds of training."""
+        series = self.series.get("train/loss")
+        if series is None or len(series) < 2:
+            self.steps_per_s = self.step / self.elapsed_s if self.elapsed_s > 0 else 0.0
+            return
+        since = bisect_right(series.elapsed_s, self.elapsed_s - THROUGHPUT_WINDOW_S)
+        since = min(since, len(series) - 2)
+        span_s = series.elapsed_s[-1] - series.elapsed_s[since]
+        if span_s > 0:
+            self.steps_per_s = (series.steps[-1] - series.steps[since]) / span_s
+
+    def _epoch_ended(self, event: ev.EpochEnded) -> None:
+        self.step, self.elapsed_s = event.step, event.elapsed_s
+
+    def _beat(self, event: ev.Heartbeat) -> None:
+        self.heartbeat, self.step = event, max(self.step, event.step)
+
+    def _drew(self, event: ev.FigureDrawn) -> None:
+        self.figures[event.name] = event
+
+    def _saved(self, event: ev.CheckpointSaved) -> None:
+        self.checkpoint = event
+        if event.reason in ("asked", "pause", "signal"):
+            self._say(event.at, "info", f"checkpoint at step {event.step:,} ({event.reason}, {event.took_s:.2f} s)")
+
+    def _paused(self, event: ev.RunPaused) -> None:
+        self.paused, self.step = True, event.step
+        self._mark(event, "paused", f"paused at step {event.step:,}")
+
+    def _continued(self, event: ev.RunContinued) -> None:
+        self.paused = False
+        self._say(event.at, "info", f"continued from step {event.step:,}")
+
+    def _lr_changed(self, event: ev.LearningRateChanged) -> None:
+        self.base_lr = event.new
+        self._mark(event, f"lr {event.new:.3g}", f"learning rate {event.old:.4g} → {event.new:.4g} at step {event.step:,}")
+
+    def _rejected(self, event: ev.CommandRejected) -> None:
+        self._say(event.at, "warning", f"{event.command}: {event.reason}")
+
+    def _line(self, event: ev.LineLogged) -> None:
+        self._say(event.at, "warning" if event.level == "warning" else "info", event.text)
+
+    def _finished(self, event: ev.RunFinished) -> None:
+        self._end(event, event.elapsed_s)
+        self._say(event.at, "info", f"finished at step {event.step:,}{': ' + event.reason if event.reason else ''}")
+
+    def _stopped(self, event: ev.RunStopped) -> None:
+        self._end(event, event.elapsed_s)
+        self._say(event.at, "info", f"stopped at step {event.step:,} ({event.reason})")
+
+    def _failed(self, event: ev.RunFailed) -> None:
+        self._end(event, self.elapsed_s)
+        self._say(event.at, "error", event.error)
+        if event.cure:
+            self._say(event.at, "info", event.cure)
+
+    def _end(self, event: ev.RunFinished | ev.RunStopped | ev.RunFailed, elapsed_s: float) -> None:
+        self.ending, self.step, self.elapsed_s, self.paused = event, event.step, elapsed_s, False
+
+    def _mark(self, event: ev.AnyEvent, label: str, text: str) -> None:
+        self.markers.append(Marker(event.step, label))
+        self._say(event.at, "info", text)
+
+    def _say(self, at: float, level: Literal["info", "warning", "error"], text: str) -> None:
+        self.lines.append(Line(at, level, text))
+        if len(self.lines) > 2 * LINES_KEPT:
+            del self.lines[:-LINES_KEPT]
+
+
+def _last(series: Series) -> float | None:
+    value = series.values[-1]
+    return value if value == value else None
+
+
+_ENDINGS: dict[type, Status] = {ev.RunFinished: "finished", ev.RunStopped: "stopped", ev.RunFailed: "failed"}
+
+_FOLDS: dict[type, Any] = {
+    ev.RunStarted: RunState._started,
+    ev.MetricsLogged: RunState._logged,
+    ev.Evaluated: RunState._evaluated,
+    ev.EpochEnded: RunState._epoch_ended,
+    ev.Heartbeat: RunState._beat,
+    ev.FigureDrawn: RunState._drew,
+    ev.CheckpointSaved: RunState._saved,
+    ev.RunPaused: RunState._paused,
+    ev.RunContinued: RunState._continued,
+    ev.LearningRateChanged: RunState._lr_changed,
+    ev.CommandRejected: RunState._rejected,
+    ev.LineLogged: RunState._line,
+    ev.RunFinished: RunState._finished,
+    ev.RunStopped: RunState._stopped,
+    ev.RunFailed: RunState._failed,
+}

@@ -1,0 +1,72 @@
+"""How a run stands, read from the two ends of its event log: lists stay fast however long the runs are."""
+
+from __future__ import annotations
+
+import os
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+import msgspec
+
+from engine import events as ev
+from engine.run_folder import RunFolder
+from engine.run_state import RunState, Status
+
+TAIL_BYTES = 32 << 10
+HEAD_BYTES = 64 << 10
+STARTING_S = 60.0
+"""A run whose engine has said nothing is starting for so long, and has died after."""
+
+
+@dataclass(frozen=True)
+class RunSummary:
+    """One line of the list of runs."""
+
+    name: str
+    path: Path
+    status: Status
+    state: RunState
+    """Folded from the ends of the log only: its series have gaps."""
+    changed_at: float
+    """When the engine last wrote, in seconds since the epoch."""
+
+
+def summarize(folder: RunFolder) -> RunSummary:
+    """The summary of a run; a damaged or empty log gives what can be read.
+
+    Raises:
+        OSError: the folder has gone.
+    """
+    path = folder.path / "events.jsonl"
+    size, changed_at = path.stat().st_size, path.stat().st_mtime
+    with path.open("rb") as file:
+        head = file.read(min(size, HEAD_BYTES))
+        tail = b""
+        if size > HEAD_BYTES:
+            file.seek(max(HEAD_BYTES, size - TAIL_BYTES))
+            tail = file.read(TAIL_BYTES).partition(b"\n")[2]
+    state = RunState()
+    # the tail may lack the start it belongs to, but never what the run came to
+    state.apply_all(_events(head))
+    state.apply_all(_events(tail))
+    return RunSummary(folder.name, folder.path, status_of(folder, state), state, changed_at)
+
+
+def status_of(folder: RunFolder, state: RunState, now: float | None = None) -> Status:
+    """How a run stands: its last event, and whether an engine holds it."""
+    status = state.status(folder.holder() is not None)
+    if status == "starting" and folder.holder() is None:
+        made_at = os.stat(folder.path / "config.toml").st_mtime
+        return "died" if (now or time.time()) - made_at > STARTING_S else "starting"
+    return status
+
+
+def _events(data: bytes) -> list[ev.AnyEvent]:
+    events = []
+    for line in data.splitlines():
+        try:
+            events.append(ev.decode(line))
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+            continue
+    return events

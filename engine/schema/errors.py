@@ -1,0 +1,99 @@
+"""Turn validation errors into lines that name the mend."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from difflib import get_close_matches
+from typing import Any, NamedTuple
+
+from pydantic import ValidationError
+from pydantic_core import ErrorDetails
+
+from engine.schema.fields import known_keys, known_kinds
+from engine.schema.run import RunConfig
+from engine.text import plain
+
+
+class Problem(NamedTuple):
+    """One thing wrong with a configuration."""
+
+    path: str
+    """Dotted path of the field, empty if it is the whole."""
+    message: str
+
+    def __str__(self) -> str:
+        return f"{self.path}: {self.message}" if self.path else self.message
+
+
+class ConfigError(ValueError):
+    """A configuration that cannot be run; `problems` lists every reason."""
+
+    def __init__(self, problems: list[Problem]) -> None:
+        super().__init__("; ".join(str(problem) for problem in problems))
+        self.problems = problems
+
+
+def validate(tree: Mapping[str, Any]) -> RunConfig:
+    """The configuration that `tree` describes.
+
+    Raises:
+        ConfigError: with all problems found, each under its dotted path.
+    """
+    try:
+        return RunConfig.model_validate(tree)
+    except ValidationError as error:
+        details = error.errors(include_url=False)
+    except RecursionError:
+        raise ConfigError([Problem("", "nested too deeply")]) from None
+    raise ConfigError([_problem(detail, tree) for detail in details])
+
+
+def _problem(detail: ErrorDetails, tree: Mapping[str, Any]) -> Problem:
+    keys = [str(part) for part in detail["loc"]]
+    # pydantic puts the union's tag behind the section's name; a user's path has no such part
+    if len(keys) > 1 and keys[1] in known_kinds(keys[0]):
+        del keys[1]
+    # and the union's branch behind a field of several types ("int", "literal['full']")
+    keys = [key for key in keys if "[" not in key and key not in ("int", "constrained-int")]
+    path = plain(".".join(keys))
+    kind, context = detail["type"], detail.get("ctx", {})
+    if kind == "misfit":
+        blamed = ".".join(filter(None, [path, context["field"]]))
+        return Problem(blamed, plain(context["message"]))
+    if kind == "extra_forbidden":
+        return Problem(path, _unknown_key(keys, tree))
+    if kind in ("union_tag_invalid", "union_tag_not_found"):
+        return Problem(f"{path}.kind", _unknown_kind(keys[0], tree))
+    if kind == "missing":
+        return Problem(path, "is missing: give it, or start from a preset with extends")
+    return Problem(path, f"{_lower_first(plain(detail['msg']))} (got {_shown(detail['input'])})")
+
+
+def _unknown_key(keys: list[str], tree: Mapping[str, Any]) -> str:
+    section = tree.get(keys[0])
+    kind = section.get("kind") if isinstance(section, Mapping) else None
+    known = known_keys(keys[0] if len(keys) > 1 else "", kind if isinstance(kind, str) else None)
+    near = get_close_matches(keys[-1], known, n=1, cutoff=0.5)
+    hint = f"did you mean '{near[0]}'?" if near else f"known here: {', '.join(known)}"
+    owner = f" of {keys[0]} '{plain(str(kind))}'" if kind and len(keys) > 1 else ""
+    return f"unknown key{owner}; {hint}"
+
+
+def _unknown_kind(section: str, tree: Mapping[str, Any]) -> str:
+    known = sorted(known_kinds(section))
+    value = tree.get(section)
+    kind = value.get("kind") if isinstance(value, Mapping) else None
+    if kind is None:
+        return f"is missing; known: {', '.join(known)}"
+    near = get_close_matches(str(kind), known, n=1, cutoff=0.5)
+    hint = f"did you mean '{near[0]}'?" if near else "choose one of them"
+    return f"unknown kind '{plain(str(kind))[:60]}'; {hint} (known: {', '.join(known)})"
+
+
+def _shown(value: Any) -> str:
+    text = plain(repr(value))
+    return text if len(text) <= 60 else text[:57] + "..."
+
+
+def _lower_first(text: str) -> str:
+    return text[:1].lower() + text[1:]

@@ -1,0 +1,45 @@
+"""Lay one partial configuration over another."""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Mapping
+from typing import Any
+
+Tree = dict[str, Any]
+
+
+def overlay(base: Mapping[str, Any], over: Mapping[str, Any]) -> Tree:
+    """`over` laid on `base`; neither is changed.
+
+    Tables merge key by key. A table that names another `kind` replaces the base's table whole: fields of the old kind
+    mean nothing to the new one.
+    """
+    merged = dict(base)
+    for key, value in over.items():
+        below = merged.get(key)
+        if isinstance(value, Mapping) and isinstance(below, Mapping) and not _changes_kind(below, value):
+            merged[key] = overlay(below, value)
+        else:
+            merged[key] = dict(value) if isinstance(value, Mapping) else value
+    return merged
+
+
+def _changes_kind(below: Mapping[str, Any], over: Mapping[str, Any]) -> bool:
+    return "kind" in over and over["kind"] != below.get("kind")
+
+
+def nest(path: str, value: Any) -> Tree:
+    """`nest("a.b", 1)` is `{"a": {"b": 1}}`."""
+    tree: Any = value
+    for key in reversed(path.split(".")):
+        tree = {key: tree}
+    return tree  # type: ignore[no-any-return]
+
+
+def parse_value(text: str) -> Any:
+    """A value as a person types it: TOML where it is TOML (1e-3, true, [1, 2]), else the text itself."""
+    try:
+        return tomllib.loads(f"value = {text}")["value"] if "\n" not in text else text
+    except (tomllib.TOMLDecodeError, RecursionError):
+        return text

@@ -1,0 +1,105 @@
+"""The whole of what a user asks for."""
+
+from __future__ import annotations
+
+from math import ceil
+
+from pydantic import Field, model_validator
+
+from engine.schema.base import DataFacts, Section, reject
+from engine.schema.data import Data
+from engine.schema.model import Linear, Mlp, Model
+from engine.schema.optimizer import Optimizer, Sgd
+from engine.schema.schedule import Constant, Schedule
+from engine.schema.task import Classification, ClassificationNumpy, RegressionScratch, Task
+from engine.schema.trainer import Display, Trainer
+
+FITTING_TASK = {"numbers": "regression", "binary": "binary-classification", "classes": "classification"}
+
+
+class RunConfig(Section):
+    """Task, data, model, optimizer, schedule and trainer of one run; enough to run it again."""
+
+    preset: str = Field("", max_length=80, description="Name of the preset it came from.")
+    title: str = Field("", max_length=120, description="What lists show.")
+    teaches: str = Field("", max_length=1000, description="What there is to see in it, in a sentence or two.")
+    group: str = Field("", max_length=80, description="Heading it is listed under.")
+    task: Task = Field(default_factory=Classification)
+    data: Data
+    model: Model
+    optimizer: Optimizer = Field(default_factory=Sgd)
+    schedule: Schedule = Field(default_factory=Constant)
+    trainer: Trainer = Field(default_factory=Trainer)
+    display: Display = Field(default_factory=Display)
+
+    @model_validator(mode="after")
+    def _sections_fit(self) -> RunConfig:
+        _check_task_fits_data(self)
+        if isinstance(self.task, RegressionScratch):
+            _check_scratch(self)
+        if isinstance(self.task, ClassificationNumpy):
+            _check_numpy(self)
+        return self
+
+    def facts(self) -> DataFacts:
+        """Shape of the data, as far as it is known without loading it."""
+        return self.data.facts()
+
+    def parameter_count(self, facts: DataFacts | None = None) -> int | None:
+        """Number of trained parameters; None while the data's shape is unknown."""
+        return self.model.parameter_count(facts or self.facts())
+
+    def steps_per_epoch(self, facts: DataFacts | None = None) -> int | None:
+        """Optimizer steps in one epoch; None while the number of rows is unknown."""
+        rows = (facts or self.facts()).train_rows
+        if rows is None:
+            return None
+        return 1 if self.trainer.batch_size == "full" else ceil(rows / self.trainer.batch_size)
+
+
+def _check_task_fits_data(config: RunConfig) -> None:
+    targets = config.data.facts().targets
+    if targets not in config.task.targets:
+        fitting = FITTING_TASK[targets]
+        reject(
+            "task.kind",
+            f"data '{config.data.kind}' has {targets} as targets; task '{config.task.kind}' wants "
+            f"{' or '.join(config.task.targets)}: choose task '{fitting}'",
+        )
+
+
+def _check_plain_sgd(config: RunConfig) -> None:
+    """Hand-written updates do what they say and nothing more: w -= lr * gradient."""
+    task, optimizer, trainer = config.task.kind, config.optimizer, config.trainer
+    if not isinstance(optimizer, Sgd):
+        reject("optimizer.kind", f"task '{task}' updates by hand with plain SGD: choose optimizer 'sgd'")
+    for field in ("momentum", "weight_decay"):
+        if getattr(optimizer, field):
+            reject(f"optimizer.{field}", f"task '{task}' updates by hand with plain SGD: set {field} to 0")
+    if trainer.clip_norm:
+        reject("trainer.clip_norm", f"task '{task}' does not clip gradients: set clip_norm to 0")
+    if trainer.precision != "fp32":
+        reject("trainer.precision", f"task '{task}' computes in float32: set precision to fp32")
+    if trainer.compile:
+        reject("trainer.compile", f"task '{task}' has no module to compile: switch compile off")
+
+
+def _check_scratch(config: RunConfig) -> None:
+    if not isinstance(config.model, Linear):
+        reject("model.kind", "task 'regression-scratch' is one weight and one bias by hand: choose model 'linear'")
+    _check_plain_sgd(config)
+
+
+def _check_numpy(config: RunConfig) -> None:
+    model = config.model
+    if not isinstance(model, Mlp) or len(model.hidden) != 1:
+        reject("model.kind", "task 'classification-numpy' has exactly one hidden layer: choose model 'mlp' with one width in hidden")
+    if model.norm != "none" or model.dropout:
+        reject("model.norm", "task 'classification-numpy' knows neither norm nor dropout: set norm to none and dropout to 0")
+    if model.activation not in ("relu", "sigmoid", "tanh"):
+        reject("model.activation", "task 'classification-numpy' has derivatives for relu, sigmoid and tanh: choose one of them")
+    if config.trainer.device not in ("auto", "cpu"):
+        reject("trainer.device", "task 'classification-numpy' computes on the CPU: set device to auto or cpu")
+    _check_plain_sgd(config)
+
+

@@ -1,0 +1,1 @@
+"""What one training step means, what to measure and what to draw; one family per file."""

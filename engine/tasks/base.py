@@ -1,0 +1,73 @@
+"""The interface between the training loop and what it trains."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
+from typing import Any, ClassVar
+
+import torch
+from torch import Tensor, nn
+
+from engine.data.bundle import DataBundle, Split
+from engine.figures import Figure
+from engine.schema import RunConfig
+
+Observation = Mapping[str, Tensor]
+"""What a step leaves to be measured later, detached and on the device: `loss`, and perhaps outputs and targets."""
+
+
+class Task(ABC):
+    """Owns modules and optimizers, and says what a step does. The loop knows nothing else of what it trains.
+
+    Everything a resume needs must be reachable through `modules` and `optimizers`, or returned by `extra_state`.
+    """
+
+    metric: ClassVar[str]
+    """The value that says how good a run is, without its split: `loss` or `accuracy`."""
+    higher_is_better: ClassVar[bool]
+
+    config: RunConfig
+    data: DataBundle
+    modules: dict[str, nn.Module]
+    """Modules whose weights make the model, by name."""
+    optimizers: dict[str, torch.optim.Optimizer]
+    """Empty for tasks that update by hand."""
+
+    @abstractmethod
+    def set_lr(self, lr: float) -> None:
+        """Use the learning rate `lr` (schedule included) from the next step on."""
+
+    @abstractmethod
+    def train_step(self, inputs: Tensor, targets: Tensor) -> Observation:
+        """One update on one batch. No host sync: measuring waits for `measure`."""
+
+    @abstractmethod
+    def evaluate(self, inputs: Tensor, targets: Tensor) -> Observation:
+        """Like a step, without learning and in evaluation mode."""
+
+    @abstractmethod
+    def measure(self, observations: Sequence[Observation]) -> dict[str, Tensor]:
+        """Scalars (on the device) that sum up observations: `loss`, `accuracy` …, each sample counting the same."""
+
+    def gauges(self) -> dict[str, Tensor]:
+        """Scalars of the model as it is now, logged under their own keys: `param/w`, `norm/weight`."""
+        return {}
+
+    def figures(self, sample: Split) -> list[Figure]:
+        """Pictures of the model as it is now, drawn from `sample` (held-out data where there is any).
+
+        Must leave random states, modes and weights as they were.
+        """
+        return []
+
+    def extra_state(self) -> dict[str, Any]:
+        """More to keep in a checkpoint: tensors, numbers, strings, lists and dicts of them."""
+        return {}
+
+    def load_extra_state(self, state: dict[str, Any]) -> None:
+        """Take back what `extra_state` gave."""
+
+    def parameter_count(self) -> int:
+        """How many numbers training adjusts."""
+        return sum(p.numel() for module in self.modules.values() for p in module.parameters() if p.requires_grad)

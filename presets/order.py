@@ -1,0 +1,28 @@
+"""The order of the course: presets appear in it, and others after them by name."""
+
+ORDER = (
+    "linear-regression",
+    "linear-regression-synthetic",
+    "linear-regression-scratch",
+    "polynomial-normal",
+    "polynomial-underfit",
+    "polynomial-overfit",
+    "weight-decay",
+    "weight-decay-off",
+    "regression-1d",
+    "regression-1d-linear",
+    "regression-1d-tanh",
+    "logistic-regression",
+    "logistic-tabular",
+    "logistic-tabular-mlp",
+    "xor-perceptron",
+    "xor",
+    "spiral-linear",
+    "spiral-relu",
+    "digits-mlp",
+    "softmax-regression",
+    "fashion-mlp",
+    "mnist-mlp",
+    "mnist-mlp-small",
+    "mnist-numpy",
+)
