@@ -14,31 +14,31 @@ class Command(msgspec.Struct, frozen=True, kw_only=True, tag_field="command"):
     at: float = msgspec.field(default_factory=lambda: round(time.time(), 3))
 
 
-class Pause(Command, tag=True):
+class Pause(Command, frozen=True, tag=True):
     """Save a checkpoint and wait."""
 
 
-class Continue(Command, tag=True):
+class Continue(Command, frozen=True, tag=True):
     """Go on after a pause."""
 
 
-class Stop(Command, tag=True):
+class Stop(Command, frozen=True, tag=True):
     """Save a checkpoint and end the run."""
 
     reason: str = "asked"
 
 
-class SaveCheckpoint(Command, tag=True):
+class SaveCheckpoint(Command, frozen=True, tag=True):
     """Keep a checkpoint of this very step."""
 
 
-class SetLearningRate(Command, tag=True):
+class SetLearningRate(Command, frozen=True, tag=True):
     """Set the optimizer's lr; the schedule's factor still applies."""
 
     lr: Annotated[float, msgspec.Meta(gt=0, le=100)]
 
 
-class ScaleLearningRate(Command, tag=True):
+class ScaleLearningRate(Command, frozen=True, tag=True):
     """Multiply the optimizer's lr, so that two quick presses are two steps."""
 
     factor: Annotated[float, msgspec.Meta(gt=0, le=1000)]

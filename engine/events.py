@@ -17,7 +17,7 @@ class Event(msgspec.Struct, frozen=True, kw_only=True, tag_field="event", omit_d
     at: float = msgspec.field(default_factory=lambda: round(time.time(), 3))
 
 
-class RunStarted(Event, tag=True):
+class RunStarted(Event, frozen=True, tag=True):
     """An engine took the run, from its beginning or, with `step` > 0, from a checkpoint."""
 
     pid: int
@@ -39,7 +39,7 @@ class RunStarted(Event, tag=True):
     """Training time before this start."""
 
 
-class MetricsLogged(Event, tag=True):
+class MetricsLogged(Event, frozen=True, tag=True):
     """Means over the `steps` steps up to and including `step`, keyed like `train/loss`."""
 
     steps: int
@@ -50,7 +50,7 @@ class MetricsLogged(Event, tag=True):
     """None stands for a value that was not finite."""
 
 
-class Evaluated(Event, tag=True):
+class Evaluated(Event, frozen=True, tag=True):
     """The model was measured on held-out data (or on the training data where none is held out)."""
 
     epoch: int
@@ -58,14 +58,14 @@ class Evaluated(Event, tag=True):
     values: dict[str, float | None]
 
 
-class EpochEnded(Event, tag=True):
+class EpochEnded(Event, frozen=True, tag=True):
     """Every training sample has been seen once more."""
 
     epoch: int
     elapsed_s: float
 
 
-class Heartbeat(Event, tag=True):
+class Heartbeat(Event, frozen=True, tag=True):
     """The engine is alive. Sent every few seconds, paused or not."""
 
     memory_bytes: int
@@ -75,7 +75,7 @@ class Heartbeat(Event, tag=True):
     """-1 where it cannot be read."""
 
 
-class FigureDrawn(Event, tag=True):
+class FigureDrawn(Event, frozen=True, tag=True):
     """The picture `name` was drawn anew into `file` (relative to the run folder); see `engine.figures`."""
 
     name: str
@@ -84,7 +84,7 @@ class FigureDrawn(Event, tag=True):
     file: str
 
 
-class CheckpointSaved(Event, tag=True):
+class CheckpointSaved(Event, frozen=True, tag=True):
     """Everything needed to go on from `step` is on disk."""
 
     folder: str
@@ -94,29 +94,29 @@ class CheckpointSaved(Event, tag=True):
     took_s: float
 
 
-class RunPaused(Event, tag=True):
+class RunPaused(Event, frozen=True, tag=True):
     """Training waits at `step`."""
 
 
-class RunContinued(Event, tag=True):
+class RunContinued(Event, frozen=True, tag=True):
     """Training goes on from `step`."""
 
 
-class LearningRateChanged(Event, tag=True):
+class LearningRateChanged(Event, frozen=True, tag=True):
     """The optimizer's lr (before the schedule's factor) was changed while the run went on."""
 
     old: float
     new: float
 
 
-class CommandRejected(Event, tag=True):
+class CommandRejected(Event, frozen=True, tag=True):
     """Something that was asked for could not be done."""
 
     command: str
     reason: str
 
 
-class LineLogged(Event, tag=True):
+class LineLogged(Event, frozen=True, tag=True):
     """A line worth reading, such as why something fell back to a slower way."""
 
     level: str
@@ -124,14 +124,14 @@ class LineLogged(Event, tag=True):
     text: str
 
 
-class RunFinished(Event, tag=True):
+class RunFinished(Event, frozen=True, tag=True):
     """The run reached its last epoch, or early stopping ended it (`reason`)."""
 
     elapsed_s: float
     reason: str = ""
 
 
-class RunStopped(Event, tag=True):
+class RunStopped(Event, frozen=True, tag=True):
     """Somebody ended the run before its last epoch; it can be resumed."""
 
     elapsed_s: float
@@ -139,7 +139,7 @@ class RunStopped(Event, tag=True):
     """asked, or the signal's name."""
 
 
-class RunFailed(Event, tag=True):
+class RunFailed(Event, frozen=True, tag=True):
     """The run could not go on."""
 
     error: str
@@ -152,8 +152,21 @@ class RunFailed(Event, tag=True):
 ENDINGS = (RunFinished, RunStopped, RunFailed)
 
 AnyEvent = (
-    RunStarted | MetricsLogged | Evaluated | EpochEnded | Heartbeat | FigureDrawn | CheckpointSaved | RunPaused
-    | RunContinued | LearningRateChanged | CommandRejected | LineLogged | RunFinished | RunStopped | RunFailed
+    RunStarted
+    | MetricsLogged
+    | Evaluated
+    | EpochEnded
+    | Heartbeat
+    | FigureDrawn
+    | CheckpointSaved
+    | RunPaused
+    | RunContinued
+    | LearningRateChanged
+    | CommandRejected
+    | LineLogged
+    | RunFinished
+    | RunStopped
+    | RunFailed
 )
 
 encode = msgspec.json.Encoder().encode

@@ -83,11 +83,11 @@ class RunFolder:
         except ConfigError as error:
             raise RunFolderError(f"{plain(str(path))}: {error}") from None
 
-    def events(self) -> LogReader[events.AnyEvent]:
+    def read_events(self) -> LogReader[events.AnyEvent]:
         """A new reader of what happened, from the start."""
         return LogReader(self.path / "events.jsonl", events.decode)
 
-    def commands(self) -> LogReader[commands.AnyCommand]:
+    def read_commands(self) -> LogReader[commands.AnyCommand]:
         """A new reader of what was asked for, from the start."""
         return LogReader(self.path / "commands.jsonl", commands.decode)
 
@@ -173,7 +173,9 @@ def create_run(runs: Path, config: RunConfig, data: Path, name: str = "") -> Run
         RunFolderError: the name is not usable or taken, or the folder can't be written.
     """
     if name and not NAME.fullmatch(name):
-        raise RunFolderError(f"'{plain(name)[:80]}' is no name for a run: use letters, digits, '.', '_' and '-', at most 80")
+        raise RunFolderError(
+            f"'{plain(name)[:80]}' is no name for a run: use letters, digits, '.', '_' and '-', at most 80"
+        )
     draft: Path | None = None
     try:
         runs.mkdir(parents=True, exist_ok=True)
@@ -201,7 +203,9 @@ def _publish(draft: Path, runs: Path, name: str, stem: str) -> Path:
             raise RunFolderError(f"run '{name}' exists: choose another --name, or go on with it: dltui resume {name}")
         return draft.rename(runs / name)
     stem = re.sub(r"[^A-Za-z0-9._-]", "-", stem).lstrip("-._")[:70] or "run"
-    numbers = [int(path.name[len(stem) + 1 :]) for path in runs.glob(f"{stem}-*") if path.name[len(stem) + 1 :].isdecimal()]
+    numbers = [
+        int(path.name[len(stem) + 1 :]) for path in runs.glob(f"{stem}-*") if path.name[len(stem) + 1 :].isdecimal()
+    ]
     number = max(numbers, default=0) + 1
     while True:
         try:  # renaming onto a folder that is not empty fails, so two at once get two numbers

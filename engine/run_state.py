@@ -227,7 +227,9 @@ class RunState:
 
     def _lr_changed(self, event: ev.LearningRateChanged) -> None:
         self.base_lr = event.new
-        self._mark(event, f"lr {event.new:.3g}", f"learning rate {event.old:.4g} → {event.new:.4g} at step {event.step:,}")
+        self._mark(
+            event, f"lr {event.new:.3g}", f"learning rate {event.old:.4g} → {event.new:.4g} at step {event.step:,}"
+        )
 
     def _rejected(self, event: ev.CommandRejected) -> None:
         self._say(event.at, "warning", f"{event.command}: {event.reason}")

@@ -94,10 +94,14 @@ class Spiral(Section):
     kind: Literal["spiral"] = "spiral"
     arms: int = Field(3, ge=2, le=10, description="Number of arms, which is the number of classes.")
     points: int = Field(1000, ge=5, le=1_000_000, description="Points per arm to train on.")
-    noise: Noise = Field(0.2, description="Standard deviation of the noise on the angle.", json_schema_extra={"unit": "rad"})
+    noise: Noise = Field(
+        0.2, description="Standard deviation of the noise on the angle.", json_schema_extra={"unit": "rad"}
+    )
 
     def facts(self) -> DataFacts:
-        return DataFacts("features", (2,), "classes", self.arms, self.arms * self.points, self.arms * (self.points // 5))
+        return DataFacts(
+            "features", (2,), "classes", self.arms, self.arms * self.points, self.arms * (self.points // 5)
+        )
 
 
 class Digits(Section):
@@ -113,7 +117,9 @@ class BreastCancer(Section):
     """569 tumours, 30 measurements, malignant or benign (bundled with scikit-learn); a fifth is held out."""
 
     kind: Literal["breast-cancer"] = "breast-cancer"
-    standardise: bool = Field(True, description="Shift and scale each feature to mean 0 and deviation 1 (of the training rows).")
+    standardise: bool = Field(
+        True, description="Shift and scale each feature to mean 0 and deviation 1 (of the training rows)."
+    )
 
     def facts(self) -> DataFacts:
         return DataFacts("features", (30,), "binary", 1, 455, 114)
@@ -124,13 +130,21 @@ class Csv(Section):
 
     kind: Literal["csv"] = "csv"
     path: str = Field(
-        "tabular/diabetes.csv.gz", min_length=1, max_length=4096,
+        "tabular/diabetes.csv.gz",
+        min_length=1,
+        max_length=4096,
         description="A .csv or .csv.gz file: an absolute path, or one below the data folder.",
     )
-    target: int = Field(-1, ge=-10_000, le=10_000, description="Column of the target, counted from 0, or from the end if negative.")
-    targets: Literal["binary", "numbers"] = Field("binary", description="What the target column holds: 0 or 1, or any numbers.")
+    target: int = Field(
+        -1, ge=-10_000, le=10_000, description="Column of the target, counted from 0, or from the end if negative."
+    )
+    targets: Literal["binary", "numbers"] = Field(
+        "binary", description="What the target column holds: 0 or 1, or any numbers."
+    )
     val_share: float = Field(0.2, gt=0, lt=1, description="Share of the rows held out.")
-    standardise: bool = Field(False, description="Shift and scale each feature to mean 0 and deviation 1 (of the training rows).")
+    standardise: bool = Field(
+        False, description="Shift and scale each feature to mean 0 and deviation 1 (of the training rows)."
+    )
 
     def facts(self) -> DataFacts:
         return DataFacts("features", None, self.targets, 1, None, None)
@@ -140,7 +154,9 @@ class Mnist(Section):
     """70,000 handwritten digits, 28x28; the usual 10,000 are held out."""
 
     kind: Literal["mnist"] = "mnist"
-    normalise: bool = Field(True, description="Shift and scale pixels by the data set's mean and deviation (0.1307, 0.3081); else 0 to 1.")
+    normalise: bool = Field(
+        True, description="Shift and scale pixels by the data set's mean and deviation (0.1307, 0.3081); else 0 to 1."
+    )
 
     def facts(self) -> DataFacts:
         return DataFacts("image", (1, 28, 28), "classes", 10, 60_000, 10_000)
@@ -150,14 +166,27 @@ class FashionMnist(Section):
     """70,000 pictures of clothes, 28x28, ten classes; the usual 10,000 are held out."""
 
     kind: Literal["fashion-mnist"] = "fashion-mnist"
-    normalise: bool = Field(False, description="Shift and scale pixels by the data set's mean and deviation (0.2860, 0.3530); else 0 to 1.")
+    normalise: bool = Field(
+        False, description="Shift and scale pixels by the data set's mean and deviation (0.2860, 0.3530); else 0 to 1."
+    )
 
     def facts(self) -> DataFacts:
         return DataFacts("image", (1, 28, 28), "classes", 10, 60_000, 10_000)
 
 
 Data = Annotated[
-    Points | LinearSynthetic | Polynomial | HighDimensional | Cubic | Hours | Xor | Spiral | Digits | BreastCancer
-    | Csv | Mnist | FashionMnist,
+    Points
+    | LinearSynthetic
+    | Polynomial
+    | HighDimensional
+    | Cubic
+    | Hours
+    | Xor
+    | Spiral
+    | Digits
+    | BreastCancer
+    | Csv
+    | Mnist
+    | FashionMnist,
     Field(discriminator="kind"),
 ]

@@ -93,11 +93,7 @@ class Muon(_Optimizer):
     kind: Literal["muon"] = "muon"
     lr: float = Field(2e-2, gt=0, le=100, description=LEARNING_RATE)
     momentum: float = Field(0.95, ge=0, lt=1, description="Share of the last step carried into the next.")
-    adamw_lr_ratio: float = Field(
-        0.05, gt=0, le=10, description="Learning rate of the AdamW part, as a share of lr."
-    )
+    adamw_lr_ratio: float = Field(0.05, gt=0, le=10, description="Learning rate of the AdamW part, as a share of lr.")
 
 
-Optimizer = Annotated[
-    Sgd | Adagrad | RmsProp | Adam | AdamW | NAdam | RAdam | Muon, Field(discriminator="kind")
-]
+Optimizer = Annotated[Sgd | Adagrad | RmsProp | Adam | AdamW | NAdam | RAdam | Muon, Field(discriminator="kind")]

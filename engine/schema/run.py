@@ -93,13 +93,20 @@ def _check_scratch(config: RunConfig) -> None:
 def _check_numpy(config: RunConfig) -> None:
     model = config.model
     if not isinstance(model, Mlp) or len(model.hidden) != 1:
-        reject("model.kind", "task 'classification-numpy' has exactly one hidden layer: choose model 'mlp' with one width in hidden")
+        reject(
+            "model.kind",
+            "task 'classification-numpy' has exactly one hidden layer: choose model 'mlp' with one width in hidden",
+        )
     if model.norm != "none" or model.dropout:
-        reject("model.norm", "task 'classification-numpy' knows neither norm nor dropout: set norm to none and dropout to 0")
+        reject(
+            "model.norm",
+            "task 'classification-numpy' knows neither norm nor dropout: set norm to none and dropout to 0",
+        )
     if model.activation not in ("relu", "sigmoid", "tanh"):
-        reject("model.activation", "task 'classification-numpy' has derivatives for relu, sigmoid and tanh: choose one of them")
+        reject(
+            "model.activation",
+            "task 'classification-numpy' has derivatives for relu, sigmoid and tanh: choose one of them",
+        )
     if config.trainer.device not in ("auto", "cpu"):
         reject("trainer.device", "task 'classification-numpy' computes on the CPU: set device to auto or cpu")
     _check_plain_sgd(config)
-
-

@@ -25,7 +25,9 @@ class Step(_Schedule):
     """Multiply by gamma every so many epochs."""
 
     kind: Literal["step"] = "step"
-    every: int = Field(10, ge=1, le=1_000_000, description="Epochs between drops.", json_schema_extra={"unit": "epochs"})
+    every: int = Field(
+        10, ge=1, le=1_000_000, description="Epochs between drops.", json_schema_extra={"unit": "epochs"}
+    )
     gamma: float = Field(0.1, gt=0, le=1, description="Factor at each drop.")
 
 
@@ -47,7 +49,9 @@ class CosineRestarts(_Schedule):
     """Cosines that start again, each longer by a factor (SGDR, Loshchilov and Hutter, 2017)."""
 
     kind: Literal["cosine-restarts"] = "cosine-restarts"
-    first: int = Field(10, ge=1, le=1_000_000, description="Epochs of the first cosine.", json_schema_extra={"unit": "epochs"})
+    first: int = Field(
+        10, ge=1, le=1_000_000, description="Epochs of the first cosine.", json_schema_extra={"unit": "epochs"}
+    )
     grow: float = Field(2.0, ge=1, le=10, description="Each cosine is this many times longer than the last.")
     floor: Share = Field(0.0, description="Factor at the end of each cosine.")
 
@@ -65,7 +69,9 @@ class Cyclic(_Schedule):
     """A triangle wave between the floor and 1 (Smith, 2017)."""
 
     kind: Literal["cyclic"] = "cyclic"
-    period: int = Field(4, ge=1, le=1_000_000, description="Epochs of one rise and fall.", json_schema_extra={"unit": "epochs"})
+    period: int = Field(
+        4, ge=1, le=1_000_000, description="Epochs of one rise and fall.", json_schema_extra={"unit": "epochs"}
+    )
     floor: Share = Field(0.1, description="Factor at the bottom of the wave.")
 
 

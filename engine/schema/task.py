@@ -32,9 +32,7 @@ class BinaryClassification(Section):
 
     targets: ClassVar = ("binary",)
     kind: Literal["binary-classification"] = "binary-classification"
-    loss: Literal["bce", "bce-sum"] = Field(
-        "bce", description="Binary cross-entropy, the batch's mean or its sum."
-    )
+    loss: Literal["bce", "bce-sum"] = Field("bce", description="Binary cross-entropy, the batch's mean or its sum.")
 
 
 class Classification(Section):

@@ -28,17 +28,29 @@ class Trainer(Section):
     threads: int = Field(0, ge=0, le=1024, description="CPU threads for tensor work; 0 takes all cores but one.")
     clip_norm: float = Field(0.0, ge=0, le=1e6, description="Largest norm of all gradients together; 0 is off.")
     shuffle: bool = Field(True, description="Draw a new order of the training data every epoch.")
-    patience: int = Field(0, ge=0, le=1_000_000, description="Stop after so many evaluations without a better one; 0 is off.")
+    patience: int = Field(
+        0, ge=0, le=1_000_000, description="Stop after so many evaluations without a better one; 0 is off."
+    )
     eval_every: int = Field(
-        0, ge=0, le=1_000_000, description="Epochs between evaluations; 0 evaluates about 100 times a run at most.",
+        0,
+        ge=0,
+        le=1_000_000,
+        description="Epochs between evaluations; 0 evaluates about 100 times a run at most.",
         json_schema_extra={"unit": "epochs"},
     )
     log_every: int = Field(
-        0, ge=0, le=1_000_000, description="Steps per logged row; 0 logs about 500 rows a run.",
+        0,
+        ge=0,
+        le=1_000_000,
+        description="Steps per logged row; 0 logs about 500 rows a run.",
         json_schema_extra={"unit": "steps"},
     )
     checkpoint_every_s: float = Field(
-        30.0, ge=0.05, le=86400, description="Longest stretch of training a crash can cost.", json_schema_extra={"unit": "s"}
+        30.0,
+        ge=0.05,
+        le=86400,
+        description="Longest stretch of training a crash can cost.",
+        json_schema_extra={"unit": "s"},
     )
 
     def eval_interval(self) -> int:
