@@ -203,10 +203,8 @@ def _publish(draft: Path, runs: Path, name: str, stem: str) -> Path:
             raise RunFolderError(f"run '{name}' exists: choose another --name, or go on with it: dltui resume {name}")
         return draft.rename(runs / name)
     stem = re.sub(r"[^A-Za-z0-9._-]", "-", stem).lstrip("-._")[:70] or "run"
-    numbers = [
-        int(path.name[len(stem) + 1 :]) for path in runs.glob(f"{stem}-*") if path.name[len(stem) + 1 :].isdecimal()
-    ]
-    number = max(numbers, default=0) + 1
+    taken = (path.name[len(stem) + 1 :] for path in runs.glob(f"{stem}-*"))
+    number = max((int(suffix) for suffix in taken if suffix.isdecimal()), default=0) + 1
     while True:
         try:  # renaming onto a folder that is not empty fails, so two at once get two numbers
             return draft.rename(runs / f"{stem}-{number}")
@@ -240,11 +238,10 @@ def find_run(runs: Path, name: str) -> RunFolder:
 def iter_runs(runs: Path) -> Iterator[RunFolder]:
     """All runs below `runs`, most recently changed first; folders that are no runs are passed over."""
     found = []
-    with suppress(OSError):
-        with os.scandir(runs) as entries:
-            for entry in entries:
-                with suppress(OSError):
-                    if not entry.name.startswith("."):
-                        found.append((os.stat(os.path.join(entry.path, "events.jsonl")).st_mtime, entry.path))
+    with suppress(OSError), os.scandir(runs) as entries:
+        for entry in entries:
+            with suppress(OSError):
+                if not entry.name.startswith("."):
+                    found.append((os.stat(os.path.join(entry.path, "events.jsonl")).st_mtime, entry.path))
     found.sort(reverse=True)
     yield from (RunFolder(Path(path)) for _, path in found)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from math import prod
 from typing import Annotated, Literal
 
@@ -46,7 +47,7 @@ class Mlp(Section):
         if facts.input_shape is None:
             return None
         widths = [prod(facts.input_shape), *self.hidden, facts.outputs]
-        affine = sum((fan_in + 1) * fan_out for fan_in, fan_out in zip(widths, widths[1:], strict=False))
+        affine = sum((fan_in + 1) * fan_out for fan_in, fan_out in pairwise(widths))
         return affine + (0 if self.norm == "none" else 2 * sum(self.hidden))
 
 

@@ -65,7 +65,7 @@ class Task(ABC):
         """More to keep in a checkpoint: tensors, numbers, strings, lists and dicts of them."""
         return {}
 
-    def load_extra_state(self, state: dict[str, Any]) -> None:
+    def load_extra_state(self, state: dict[str, Any]) -> None:  # noqa: B027 - most tasks keep nothing more
         """Take back what `extra_state` gave."""
 
     def parameter_count(self) -> int:
