@@ -59,7 +59,7 @@ class Evaluated(Event, frozen=True, tag=True):
 
 
 class EpochEnded(Event, frozen=True, tag=True):
-    """Every training sample has been seen once more."""
+    """So many epochs are over; told of when an evaluation is due."""
 
     epoch: int
     elapsed_s: float

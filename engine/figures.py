@@ -7,7 +7,8 @@ regions   classes (H, W) int16: predicted class of each grid point, row 0 at the
 curve     x (N,), y (N,): data; line_x (M,), line_y (M,): the model; optional truth_y (M,): without noise;
           optional boundary (1,): x where a decision flips
 matrix    counts (C, C) int64: rows are true classes, columns predicted ones; names (C,) str
-mistakes  images (N, H, W) uint8, worst first; truth (N,) int16; guess (N,) int16; confidence (N,) float32; names (C,) str
+mistakes  images (N, H, W) uint8, worst first; truth (N,) int16; guess (N,) int16; confidence (N,) float32;
+          names (C,) str
 weights   images (N, H, W) float32: signed, scaled by the viewer; names (N,) str
 compare   names (N,) str; learned (N,) float64; truth (N,) float64
 metrics   keys (K,) str: metrics of the run, to be plotted over its steps

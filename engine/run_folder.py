@@ -139,7 +139,8 @@ class RunLock:
             self._fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
         except OSError as error:
             raise RunFolderError(
-                f"run folder {plain(str(folder.path))} may not be written ({error.strerror}): mend its permissions, or choose another with --runs"
+                f"run folder {plain(str(folder.path))} may not be written ({error.strerror}): "
+                "mend its permissions, or choose another with --runs"
             ) from None
         try:
             fcntl.flock(self._fd, fcntl.LOCK_EX | fcntl.LOCK_NB)

@@ -54,6 +54,10 @@ class DataBundle:
     x_column: int = 0
     """The column of `inputs` that figures put on their x axis."""
 
+    def to(self, device: torch.device) -> DataBundle:
+        """The same data set with its samples on `device`."""
+        return replace(self, train=self.train.to(device), val=self.val.to(device) if self.val else None)
+
     def prepare(self, inputs: Tensor) -> Tensor:
         """A batch of stored inputs as the model wants it: uint8 (N, ...) becomes normalised float32."""
         if inputs.dtype == torch.uint8:

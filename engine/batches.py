@@ -1,0 +1,81 @@
+"""Mini-batches from samples that lie in memory."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator
+from math import ceil, prod
+
+import torch
+from torch import Tensor
+
+from engine.data.bundle import DataBundle, Split
+
+CHUNK_BYTES = 1 << 20
+"""Prepared samples gathered at once: large enough to spread the cost of an indexing call over many small batches,
+small enough to stay in a CPU's cache."""
+EVALUATION_BYTES = 16 << 20
+
+
+class Batches:
+    """The training split, in a new order every epoch.
+
+    The order of an epoch is a function of (seed, epoch) alone, drawn on the CPU: the same on every device, and after a
+    resume.
+    """
+
+    def __init__(self, data: DataBundle, batch_size: int | str, seed: int, shuffle: bool) -> None:
+        self._data, self._seed = data, seed
+        rows = len(data.train)
+        self.batch_size = rows if isinstance(batch_size, str) else min(batch_size, rows)
+        self._shuffle = shuffle and self.batch_size < rows
+        self._whole: tuple[Tensor, Tensor] | None = None
+        row_bytes = 4 * max(1, prod(data.train.inputs.shape[1:]))
+        self._chunk_batches = max(1, CHUNK_BYTES // (row_bytes * self.batch_size))
+
+    def __len__(self) -> int:
+        """Batches in an epoch; the last one may be smaller."""
+        return ceil(len(self._data.train) / self.batch_size)
+
+    def epoch(self, epoch: int, start: int = 0) -> Iterator[tuple[Tensor, Tensor]]:
+        """Prepared inputs and targets of the epoch's batches, from batch `start` on."""
+        if len(self) == 1:
+            if start == 0:
+                yield self._all()
+            return
+        split, rows = self._data.train, len(self._data.train)
+        order = self._order(epoch) if self._shuffle else None
+        chunk = self._chunk_batches * self.batch_size
+        for first in range(start * self.batch_size, rows, chunk):
+            last = min(first + chunk, rows)
+            if order is None:
+                inputs, targets = split.inputs[first:last], split.targets[first:last]
+            else:
+                chosen = order[first:last]
+                inputs, targets = split.inputs.index_select(0, chosen), split.targets.index_select(0, chosen)
+            prepared = self._data.prepare(inputs)
+            yield from zip(prepared.split(self.batch_size), targets.split(self.batch_size), strict=True)
+
+    def _all(self) -> tuple[Tensor, Tensor]:
+        """The one batch there is: prepared once, in its own order, since the order of a sum is no randomness."""
+        if self._whole is None:
+            self._whole = self._data.prepare(self._data.train.inputs), self._data.train.targets
+        return self._whole
+
+    def _order(self, epoch: int) -> Tensor:
+        generator = torch.Generator().manual_seed(mix_seed(self._seed, epoch))
+        order = torch.randperm(len(self._data.train), generator=generator)
+        return order.to(self._data.train.inputs.device)
+
+
+def evaluation_batches(data: DataBundle, split: Split) -> Iterator[tuple[Tensor, Tensor]]:
+    """Prepared inputs and targets of a whole split, in order, in large batches."""
+    rows = max(1, EVALUATION_BYTES // (4 * max(1, prod(split.inputs.shape[1:]))))
+    for first in range(0, len(split), rows):
+        yield data.prepare(split.inputs[first : first + rows]), split.targets[first : first + rows]
+
+
+def mix_seed(*parts: int | str) -> int:
+    """A 32-bit seed in which every part tells: torch's CPU generator looks at no more than 32 bits."""
+    text = ":".join(map(str, parts))
+    return int.from_bytes(hashlib.blake2b(text.encode(), digest_size=4).digest(), "little")

@@ -1,0 +1,91 @@
+"""The way events take from the training thread to the event loop."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections import deque
+
+from engine.events import AnyEvent, MetricsLogged
+
+CAPACITY = 1024
+
+
+class EventChannel:
+    """A bounded queue from one thread to one coroutine. Publishing never waits and never loses a lifecycle event.
+
+    When the reader is slow, neighbouring metrics rows are merged into their mean; everything else is kept whole.
+
+    Args:
+        loop: The loop in which `get` is awaited.
+        capacity: Events kept apart before merging begins.
+    """
+
+    def __init__(self, loop: asyncio.AbstractEventLoop, capacity: int = CAPACITY) -> None:
+        self._loop = loop
+        self._capacity = capacity
+        self._queue: asyncio.Queue[AnyEvent | None] = asyncio.Queue(capacity)
+        self._overflow: deque[AnyEvent | None] = deque()
+        self._guard = threading.Lock()
+        self._transfer_due = False
+
+    def publish(self, event: AnyEvent) -> None:
+        """Hand `event` over; callable from any thread."""
+        self._put(event)
+
+    def close(self) -> None:
+        """Say that nothing follows; callable from any thread."""
+        self._put(None)
+
+    async def get(self) -> list[AnyEvent] | None:
+        """Everything published since the last call, at least one event; None once the channel is closed and empty."""
+        events: list[AnyEvent] = []
+        event = await self._queue.get()
+        while event is not None:
+            events.append(event)
+            self._transfer()
+            if self._queue.empty() or len(events) >= self._capacity:
+                return events
+            event = self._queue.get_nowait()
+        if events:
+            self._queue.put_nowait(None)
+            return events
+        return None
+
+    def _put(self, event: AnyEvent | None) -> None:
+        with self._guard:
+            waiting = self._overflow
+            last = waiting[-1] if waiting else None
+            if len(waiting) >= self._capacity and isinstance(event, MetricsLogged) and isinstance(last, MetricsLogged):
+                waiting[-1] = merge_rows(last, event)
+            else:
+                waiting.append(event)
+            if self._transfer_due:
+                return
+            self._transfer_due = True
+        try:
+            self._loop.call_soon_threadsafe(self._transfer)
+        except RuntimeError:  # the loop has gone: nobody listens any more, and training must not die of that
+            return
+
+    def _transfer(self) -> None:
+        """Move what fits from the threads' side to the loop's side; runs in the loop."""
+        with self._guard:
+            self._transfer_due = False
+            while self._overflow and not self._queue.full():
+                self._queue.put_nowait(self._overflow.popleft())
+
+
+def merge_rows(first: MetricsLogged, second: MetricsLogged) -> MetricsLogged:
+    """One row for two that follow each other: means weighted by steps, everything else from the later."""
+    steps = first.steps + second.steps
+    values: dict[str, float | None] = dict(second.values)
+    for key, old in first.values.items():
+        new = values.get(key)
+        if key not in values or old is None:
+            values[key] = old
+        elif new is not None:
+            values[key] = (old * first.steps + new * second.steps) / steps
+    return MetricsLogged(
+        step=second.step, at=second.at, steps=steps, elapsed_s=second.elapsed_s, lr=second.lr, values=values
+    )

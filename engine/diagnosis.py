@@ -1,0 +1,51 @@
+"""What to tell a person about an exception."""
+
+from __future__ import annotations
+
+import errno
+import traceback
+from typing import NamedTuple
+
+import torch
+
+from engine.data.bundle import DataError
+from engine.devices import DeviceError
+from engine.meters import NotFinite
+from engine.run_folder import RunFolderError
+from engine.text import plain, plain_lines
+
+
+class Diagnosis(NamedTuple):
+    """An exception in a person's words."""
+
+    error: str
+    """One line."""
+    cure: str
+    """What to do about it, empty where that is not known."""
+    traceback: str
+    """Empty where it would only distract."""
+
+
+def diagnose(error: BaseException, batch_size: int | None = None) -> Diagnosis:
+    """What happened and, where we know it, what helps.
+
+    Args:
+        error: What was raised.
+        batch_size: The batch size in use, if training had begun.
+    """
+    trace = plain_lines("".join(traceback.format_exception(error)))
+    line = plain(str(error)).strip() or type(error).__name__
+    if isinstance(error, (DataError, DeviceError, RunFolderError)):
+        return Diagnosis(line, "", "")
+    if isinstance(error, NotFinite):
+        return Diagnosis(
+            line, f"lower optimizer.lr (now {error.lr:.4g}), or set trainer.clip_norm to 1, and start again", ""
+        )
+    if isinstance(error, torch.OutOfMemoryError):
+        half = f", for instance {max(1, batch_size // 2)}" if batch_size else ""
+        return Diagnosis(f"out of memory on the device: {line[:200]}", f"lower trainer.batch_size{half}", trace)
+    if isinstance(error, MemoryError) or "not enough memory" in line:
+        return Diagnosis(f"out of memory: {line[:200]}", "lower trainer.batch_size, or the model's width", trace)
+    if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
+        return Diagnosis(f"the disk is full: {line}", "free some space, then resume", "")
+    return Diagnosis(f"{type(error).__name__}: {line[:300]}", "", trace)

@@ -1,0 +1,71 @@
+"""When figures are drawn: often enough to be live, seldom enough not to be felt."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from engine.data.bundle import DataBundle, Split
+from engine.events import AnyEvent, FigureDrawn, LineLogged
+from engine.figures import Figure, save_figure
+from engine.tasks.base import Task
+
+SHORTEST_S = 0.5
+"""Between two drawings; nobody sees more."""
+COST_RATIO = 40
+"""Times longer than drawing took must pass before the next: at most 2.5 % of the time goes into figures."""
+SAMPLE_ROWS = 10_000
+
+
+class FigureStudio:
+    """Draws a task's figures into the run's folder.
+
+    Args:
+        task: What draws.
+        data: Held-out rows of it are drawn from, training rows where none are held out.
+        folder: The run's `figures` folder.
+        publish: Takes word of each figure.
+    """
+
+    def __init__(self, task: Task, data: DataBundle, folder: Path, publish: Callable[[AnyEvent], None]) -> None:
+        self._task, self._folder, self._publish = task, folder, publish
+        split = data.val or data.train
+        self._sample = Split(split.inputs[:SAMPLE_ROWS], split.targets[:SAMPLE_ROWS])
+        self._due_at_s = 0.0
+        self._drawn_step = -1
+        self._broken: set[str] = set()
+
+    def draw_if_due(self, step: int) -> None:
+        """Draw if the last time is long enough ago; asking is cheap."""
+        if time.perf_counter() >= self._due_at_s:
+            self.draw(step)
+
+    def draw(self, step: int) -> None:
+        """Draw now, unless this very step has been drawn. A figure that can't be drawn is told of once."""
+        if step == self._drawn_step:
+            return
+        began_s = time.perf_counter()
+        self._drawn_step = step
+        try:
+            for figure in self._task.figures(self._sample):
+                self._store(figure, step)
+        except (RuntimeError, ValueError, ArithmeticError, LookupError, TypeError) as error:
+            self._tell_once("figures", f"figures can't be drawn: {type(error).__name__}: {error}", step)
+        took_s = time.perf_counter() - began_s
+        self._due_at_s = time.perf_counter() + max(SHORTEST_S, COST_RATIO * took_s)
+
+    def _store(self, figure: Figure, step: int) -> None:
+        try:
+            file = save_figure(self._folder, figure)
+        except OSError as error:
+            self._tell_once(figure.name, f"figure {figure.name} can't be saved: {error.strerror}", step)
+            return
+        self._publish(
+            FigureDrawn(step=step, name=figure.name, kind=figure.kind, title=figure.title, file=f"figures/{file}")
+        )
+
+    def _tell_once(self, what: str, text: str, step: int) -> None:
+        if what not in self._broken:
+            self._broken.add(what)
+            self._publish(LineLogged(step=step, level="warning", text=text))

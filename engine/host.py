@@ -1,0 +1,87 @@
+"""The engine host: a process of its own for one run, out of reach of terminals.
+
+    python -m engine.host RUN_PATH     train that run until it ends
+    python -m engine.host --warm       import torch, print "ready", then train the run named on standard input
+
+A warm host whose input closes before it is given a run goes away.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import os
+import signal
+import sys
+from pathlib import Path
+
+from engine.commands import Stop
+from engine.run_folder import RunFolder, RunFolderError
+
+
+def main(arguments: list[str]) -> int:
+    """Train one run; returns 0 unless it failed."""
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    if arguments == ["--warm"]:
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
+        path = _wait_for_run()
+        return train(Path(path)) if path else 0
+    if len(arguments) != 1 or arguments[0].startswith("-"):
+        print("usage: python -m engine.host RUN_PATH | --warm", file=sys.stderr)
+        return 2
+    return train(Path(arguments[0]))
+
+
+def _wait_for_run() -> str:
+    import engine.session  # noqa: F401 - this is the wait that a warm host takes off the user
+
+    print("ready", flush=True)
+    return sys.stdin.readline().strip()
+
+
+def train(path: Path) -> int:
+    """Train the run at `path`, with everything printed going to its console.log."""
+    folder = RunFolder(path)
+    _redirect_output(folder.path / "console.log")
+    try:
+        return asyncio.run(_train(folder))
+    except RunFolderError as error:
+        print(f"dltui: {error}", file=sys.stderr, flush=True)
+        return 1
+
+
+async def _train(folder: RunFolder) -> int:
+    from engine.events import RunFailed
+    from engine.session import Session
+
+    session = Session(folder)
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, session.request, Stop(reason=number.name))
+    # what imports made lives as long as the process: looking through it for garbage only makes pauses
+    gc.collect()
+    gc.freeze()
+    async for _ in session.events():
+        pass
+    ending = session.state.ending
+    if isinstance(ending, RunFailed):
+        print(f"{ending.traceback}\ndltui: {ending.error}; {ending.cure}".strip(), file=sys.stderr, flush=True)
+        return 1
+    return 0
+
+
+def _redirect_output(path: Path) -> None:
+    """Send standard output and errors into `path`, and take input from nowhere; a host never has a terminal."""
+    try:
+        log = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o644)
+    except OSError:
+        log = os.open(os.devnull, os.O_WRONLY)
+    nothing = os.open(os.devnull, os.O_RDONLY)
+    for source, target in ((nothing, 0), (log, 1), (log, 2)):
+        os.dup2(source, target)
+    os.close(log)
+    os.close(nothing)
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,123 @@
+"""Measuring a step costs the loop an append; reading the numbers waits until a few steps can share one host sync."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from engine.events import MetricsLogged
+from engine.tasks.base import Observation, Task
+
+ROWS_PER_RUN = 500
+"""Rows an automatic interval aims at: more than a chart has columns."""
+SHORTEST_ROW_S = 0.002
+"""Summing up a row costs some 50 µs: at this distance rows cost less than the noise."""
+LONGEST_ROW_S = 0.25
+"""A slow run still moves its chart four times a second."""
+FLUSH_S = 0.1
+"""Between two host syncs."""
+
+
+@dataclass(slots=True)
+class _Row:
+    step: int
+    steps: int
+    elapsed_s: float
+    lr: float
+    values: dict[str, Tensor]
+
+
+class Meter:
+    """Collects what steps observe into rows, and rows into events.
+
+    Args:
+        task: Says how observations are summed up.
+        total_steps: Steps of the whole run, for the automatic interval.
+        log_every: Steps per row; 0 for automatic.
+        publish: Takes the finished rows.
+    """
+
+    def __init__(self, task: Task, total_steps: int, log_every: int, publish: Callable[[MetricsLogged], None]) -> None:
+        self._task, self._publish = task, publish
+        self._row_steps = log_every or max(1, total_steps // ROWS_PER_RUN)
+        self._shortest_s = 0.0 if log_every else SHORTEST_ROW_S
+        self._longest_s = math.inf if log_every else LONGEST_ROW_S
+        self._observations: list[Observation] = []
+        self._rows: list[_Row] = []
+        self._row_began_s = self._flushed_s = 0.0
+
+    def restart(self, elapsed_s: float) -> None:
+        """Begin to count at training time `elapsed_s`."""
+        self._row_began_s = self._flushed_s = elapsed_s
+
+    def add(self, observation: Observation, step: int, elapsed_s: float, lr: float) -> None:
+        """Take what the step observed; now and then this closes a row and hands rows on."""
+        self._observations.append(observation)
+        row_s = elapsed_s - self._row_began_s
+        if (len(self._observations) >= self._row_steps and row_s >= self._shortest_s) or row_s >= self._longest_s:
+            self._close_row(step, elapsed_s, lr)
+            if elapsed_s - self._flushed_s >= FLUSH_S:
+                self.flush()
+
+    def flush_all(self, step: int, elapsed_s: float, lr: float) -> None:
+        """Close the row that is open, and hand everything on.
+
+        Raises:
+            NotFinite: as `flush`.
+        """
+        if self._observations:
+            self._close_row(step, elapsed_s, lr)
+        self.flush()
+
+    def flush(self) -> None:
+        """Hand on all closed rows, with one host sync.
+
+        Raises:
+            NotFinite: a loss was NaN or infinite; its row has been handed on.
+        """
+        rows, self._rows = self._rows, []
+        if not rows:
+            return
+        self._flushed_s = rows[-1].elapsed_s
+        numbers = iter(to_floats([value for row in rows for value in row.values.values()]))
+        for row in rows:
+            values = {key: next(numbers) for key in row.values}
+            self._publish(
+                MetricsLogged(
+                    step=row.step, steps=row.steps, elapsed_s=round(row.elapsed_s, 4), lr=row.lr, values=values
+                )
+            )
+            if values.get("train/loss", 0.0) is None:
+                raise NotFinite(row.step, row.steps, row.lr)
+
+    def _close_row(self, step: int, elapsed_s: float, lr: float) -> None:
+        measured = self._task.measure(self._observations)
+        values = {f"train/{key}": value for key, value in measured.items()}
+        # gauges may be views of weights, which the next step overwrites
+        values.update({key: value.detach().clone() for key, value in self._task.gauges().items()})
+        self._rows.append(_Row(step, len(self._observations), elapsed_s, lr, values))
+        self._observations = []
+        self._row_began_s = elapsed_s
+
+
+class NotFinite(ArithmeticError):
+    """The loss became NaN or infinite within the `steps` steps up to `step`, at learning rate `lr`."""
+
+    def __init__(self, step: int, steps: int, lr: float) -> None:
+        where = f"at step {step:,}" if steps == 1 else f"between steps {step - steps + 1:,} and {step:,}"
+        super().__init__(f"the loss became NaN or infinite {where}, with learning rate {lr:.4g}")
+        self.lr = lr
+
+
+def to_floats(scalars: list[Tensor]) -> list[float | None]:
+    """Numbers of device scalars by one transfer, to seven significant digits; None where not finite."""
+    if not scalars:
+        return []
+    # float64 keeps counts exact, but not every device has it
+    dtype = torch.float64 if scalars[0].device.type in ("cpu", "cuda") else torch.float32
+    values = torch.stack([scalar.reshape(()).to(dtype) for scalar in scalars]).tolist()
+    return [float(f"{value:.7g}") if math.isfinite(value) else None for value in values]

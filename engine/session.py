@@ -1,0 +1,186 @@
+"""One engine on one run: the lock, the worker thread, the event log, and the commands that arrive."""
+
+from __future__ import annotations
+
+import asyncio
+import errno
+import tempfile
+import threading
+from collections.abc import AsyncIterator
+from contextlib import suppress
+from pathlib import Path
+
+from engine import commands as cmd
+from engine import events as ev
+from engine.channel import EventChannel
+from engine.gauges import MachineGauges
+from engine.inbox import Inbox
+from engine.places import data_dir as default_data_dir
+from engine.run_folder import RunFolder, RunFolderError, create_run
+from engine.run_log import LogReader, LogWriter
+from engine.run_state import RunState
+from engine.schema import RunConfig
+from engine.worker import Worker
+
+COMMANDS_EVERY_S = 0.05
+HEARTBEAT_EVERY_S = 2.0
+RESERVE_BYTES = 32 << 10
+"""Kept aside on disk, so that a run that ends because the disk is full can still say so."""
+
+
+class Session:
+    """Trains the run in `folder` from its beginning, or from its last checkpoint.
+
+    Args:
+        folder: A run folder that nobody trains at present.
+
+    Raises:
+        RunLocked: another engine holds the run.
+        RunFolderError: the run is finished, can't be read, or can't be written.
+    """
+
+    def __init__(self, folder: RunFolder) -> None:
+        self._folder = folder
+        self._config, self._data_dir = folder.config(), folder.data_dir()
+        self._lock = folder.lock()
+        try:
+            self.state = RunState()
+            """What is known of the run, this session's events included."""
+            _replay(folder.read_events(), self.state)
+            if isinstance(self.state.ending, ev.RunFinished):
+                raise RunFolderError(
+                    f"run '{folder.name}' is finished: to train longer, start another with "
+                    f"dltui train --config {folder.path / 'config.toml'} --epochs N"
+                )
+            self._writer = _open_log(folder)
+            self._inbox = Inbox()
+            self._commands = folder.read_commands()
+            if self.state.started is not None:  # what was asked of an engine that is gone is not meant for this one
+                while self._commands.read():
+                    pass
+        except BaseException:
+            self._lock.release()
+            raise
+
+    def request(self, command: cmd.AnyCommand) -> None:
+        """Ask for something without the detour through the run folder; callable from any thread."""
+        self._inbox.put(command)
+
+    async def events(self) -> AsyncIterator[ev.AnyEvent]:
+        """Train, and yield each event after it has been recorded. Leaving early stops the run, with a checkpoint.
+
+        Raises:
+            RunFolderError: the log can't be written any more; training has stopped.
+        """
+        channel = EventChannel(asyncio.get_running_loop())
+        worker = Worker(self._config, self._folder, self._data_dir, self._inbox, channel.publish)
+        thread = threading.Thread(target=_work, args=(worker, channel), name="trainer", daemon=True)
+        helpers = [
+            asyncio.create_task(self._pass_on_commands(channel, worker)),
+            asyncio.create_task(_beat(channel, worker)),
+        ]
+        thread.start()
+        closed = False
+        try:
+            while (batch := await channel.get()) is not None:
+                self._record(batch)
+                for event in batch:
+                    self.state.apply(event)
+                    yield event
+            closed = True
+        finally:
+            for helper in helpers:
+                helper.cancel()
+            await self._wind_up(thread, None if closed else channel)
+
+    async def _wind_up(self, thread: threading.Thread, channel: EventChannel | None) -> None:
+        """Let the thread come to its end, record what it still says on an open channel, and give the run back."""
+        try:
+            if channel is not None:
+                self._inbox.put(cmd.Stop(reason="left"))
+                while (batch := await channel.get()) is not None:
+                    with suppress(RunFolderError):
+                        self._record(batch)
+                    self.state.apply_all(batch)
+            await asyncio.to_thread(thread.join)
+        finally:
+            self._writer.close()
+            with suppress(OSError):
+                _reserve(self._folder).unlink()
+            self._lock.release()
+
+    def _record(self, batch: list[ev.AnyEvent]) -> None:
+        try:
+            self._writer.append(*map(ev.encode, batch))
+        except OSError as error:
+            self._inbox.put(cmd.Stop(reason="the event log can't be written"))
+            failed = _log_failure(self._folder, error, self.state.step)
+            with suppress(OSError):
+                _reserve(self._folder).unlink()
+                self._writer.append(ev.encode(failed))
+            raise RunFolderError(f"{failed.error}; {failed.cure}") from None
+
+    async def _pass_on_commands(self, channel: EventChannel, worker: Worker) -> None:
+        reported = len(self._commands.damages)
+        while True:
+            with suppress(OSError):
+                for command in self._commands.read():
+                    self._inbox.put(command)
+            for damage in self._commands.damages[reported:]:
+                channel.publish(ev.CommandRejected(step=worker.step, command="unreadable", reason=str(damage)))
+            reported = len(self._commands.damages)
+            await asyncio.sleep(COMMANDS_EVERY_S)
+
+
+async def _beat(channel: EventChannel, worker: Worker) -> None:
+    gauges = MachineGauges()
+    while True:
+        channel.publish(gauges.heartbeat(worker.step))
+        await asyncio.sleep(HEARTBEAT_EVERY_S)
+
+
+def _work(worker: Worker, channel: EventChannel) -> None:
+    try:
+        worker.work()
+    finally:
+        channel.close()
+
+
+def _replay(reader: LogReader[ev.AnyEvent], state: RunState) -> None:
+    while events := reader.read():
+        state.apply_all(events)
+
+
+def _open_log(folder: RunFolder) -> LogWriter:
+    try:
+        writer = LogWriter(folder.path / "events.jsonl")
+        with suppress(OSError):  # without a reserve a full disk is told of on the console only
+            _reserve(folder).write_bytes(bytes(RESERVE_BYTES))
+        return writer
+    except OSError as error:
+        raise RunFolderError(f"run folder {folder.path} may not be written: {error.strerror}") from None
+
+
+def _reserve(folder: RunFolder) -> Path:
+    return folder.path / ".reserve"
+
+
+def _log_failure(folder: RunFolder, error: OSError, step: int) -> ev.RunFailed:
+    full = error.errno in (errno.ENOSPC, errno.EDQUOT)
+    cure = f"{'free some space' if full else 'mend the folder'}, then: dltui resume {folder.name}"
+    return ev.RunFailed(step=step, error=f"can't write {folder.path / 'events.jsonl'}: {error.strerror}", cure=cure)
+
+
+async def stream(config: RunConfig, folder: Path | None, data_dir: Path | None) -> AsyncIterator[ev.AnyEvent]:
+    """See `engine.run`."""
+    with tempfile.TemporaryDirectory(prefix="dltui-") as temporary:
+        if folder is None:
+            run_folder = create_run(Path(temporary), config, data_dir or default_data_dir())
+        else:
+            run_folder = RunFolder(folder)
+        events = Session(run_folder).events()
+        try:
+            async for event in events:
+                yield event
+        finally:
+            await events.aclose()  # type: ignore[attr-defined]

@@ -1,0 +1,87 @@
+"""What the training thread does: set itself up, train, and say how it ended."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from engine.data import load_data
+from engine.devices import default_threads, resolve_device
+from engine.diagnosis import diagnose
+from engine.events import AnyEvent, RunFailed
+from engine.inbox import Inbox
+from engine.run_folder import RunFolder
+from engine.schema import RunConfig
+from engine.schema.trainer import Trainer as Settings
+from engine.tasks import build_task
+from engine.trainer import Trainer
+
+
+class Worker:
+    """Trains one run in the thread that calls `work`. Random states and torch's settings are the process's own, so
+    one process trains one run at a time.
+
+    Args:
+        config: What to train.
+        folder: The run's folder.
+        data_dir: Where data sets lie.
+        inbox: Commands to obey.
+        publish: Takes events, in order; must not block.
+    """
+
+    def __init__(
+        self,
+        config: RunConfig,
+        folder: RunFolder,
+        data_dir: Path,
+        inbox: Inbox,
+        publish: Callable[[AnyEvent], None],
+    ) -> None:
+        self._config, self._folder, self._data_dir = config, folder, data_dir
+        self._inbox, self._publish = inbox, publish
+        self._trainer: Trainer | None = None
+
+    @property
+    def step(self) -> int:
+        """Steps taken so far; readable from any thread."""
+        return self._trainer.step if self._trainer else 0
+
+    def work(self) -> None:
+        """Train to the end. Whatever goes wrong becomes the run's last event; nothing is raised."""
+        try:
+            self._trainer = self._prepare()
+            self._trainer.run()
+        except Exception as error:  # the boundary of the run: its failure is an event, not a crash
+            batch_size = self._config.trainer.batch_size
+            found = diagnose(error, batch_size if isinstance(batch_size, int) else None)
+            self._publish(RunFailed(step=self.step, error=found.error, cure=found.cure, traceback=found.traceback))
+
+    def _prepare(self) -> Trainer:
+        config, settings = self._config, self._config.trainer
+        device = resolve_device("cpu" if config.task.kind == "classification-numpy" else settings.device)
+        configure_torch(settings, device)
+        seed_everything(settings.seed)
+        data = load_data(config.data, settings.seed, self._data_dir).to(device)
+        task = build_task(config, data, device)
+        return Trainer(config, task, data, device, self._folder, self._inbox, self._publish)
+
+
+def configure_torch(settings: Settings, device: torch.device) -> None:
+    """Set what torch keeps per thread or per process. Must run in the thread that trains."""
+    torch.set_num_threads(settings.threads or default_threads())
+    torch.use_deterministic_algorithms(settings.deterministic)
+    torch.set_float32_matmul_precision("highest" if settings.deterministic else "high")
+    if device.type == "cuda":
+        torch.cuda.set_device(device)
+        torch.backends.cudnn.benchmark = not settings.deterministic
+
+
+def seed_everything(seed: int) -> None:
+    """Start every random state a model, a task or a user's own code may draw from."""
+    torch.manual_seed(seed)
+    np.random.seed(seed)
+    random.seed(seed)
