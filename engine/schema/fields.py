@@ -114,18 +114,31 @@ def _shape(annotation: Any) -> tuple[Shape, tuple[str, ...], list[Any]]:
 
 
 def _limits(metadata: list[Any], shape: Shape) -> str:
-    parts = []
+    """The tightest bounds in words; where two are as tight, the one that excludes."""
+    lower: list[tuple[float, bool]] = []
+    upper: list[tuple[float, bool]] = []
     for bound in _flatten(metadata):
         match bound:
             case annotated_types.Ge(ge=value):
-                parts.append(f"at least {value:,}" if shape != "list" else f"each at least {value:,}")
+                lower.append((value, False))
             case annotated_types.Gt(gt=value):
-                parts.append(f"above {value:,}")
+                lower.append((value, True))
             case annotated_types.Le(le=value):
-                parts.append(f"at most {value:,}")
+                upper.append((value, True))
             case annotated_types.Lt(lt=value):
-                parts.append(f"below {value:,}")
-    return ", ".join(parts)
+                upper.append((value, False))
+    parts = []
+    if lower:
+        value, excluded = max(lower)
+        parts.append(f"{'above' if excluded else 'at least'} {_number(value)}")
+    if upper:
+        value, included = min(upper)
+        parts.append(f"{'at most' if included else 'below'} {_number(value)}")
+    return ("each " if parts and shape == "list" else "") + ", ".join(parts)
+
+
+def _number(value: float) -> str:
+    return f"{int(value):,}" if value == int(value) else f"{value:,}"
 
 
 def _flatten(metadata: list[Any]) -> Iterator[Any]:

@@ -1,0 +1,143 @@
+"""Settings on the command line: `--optimizer.lr 0.1`, `--model.hidden 256,128`, `--epochs 5`."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterable, Mapping
+from difflib import get_close_matches
+from functools import cache
+from typing import Any
+
+from engine.schema.fields import SECTIONS, FieldSpec, fields_of, known_kinds, section_models
+from engine.schema.merge import Tree, parse_value
+from engine.text import plain
+from tui.errors import CommandError
+
+TOP_LEVEL = ("title", "teaches", "group")
+SWITCH_WORDS = frozenset({"true", "false", "yes", "no", "on", "off", "1", "0"})
+
+
+def take_settings(argv: Iterable[str], own: Mapping[str, bool]) -> tuple[list[str], Tree]:
+    """Part the settings in `argv` from everything else.
+
+    Args:
+        argv: Arguments of `dltui train`.
+        own: Options that are no settings, and whether each takes a value.
+
+    Returns:
+        The other arguments in their order, and the settings as a partial configuration. Values are not validated.
+
+    Raises:
+        CommandError: an unknown flag, or one without its value.
+    """
+    others: list[str] = []
+    tree: Tree = {}
+    waiting = deque(argv)
+    while waiting:
+        token = waiting.popleft()
+        if token == "--":
+            return [*others, token, *waiting], tree
+        flag, equals, text = token.partition("=")
+        if not flag.startswith("--"):
+            others.append(token)
+        elif flag in own:
+            others.append(token)
+            if own[flag] and not equals and waiting:
+                others.append(waiting.popleft())
+        else:
+            path = _path(flag, own)
+            _put(tree, path, _read(path, text if equals else _next_value(flag, path, waiting)))
+    return others, tree
+
+
+def specs(section: str) -> dict[str, FieldSpec]:
+    """Fields of all kinds of a section by name; of fields that several kinds have, the first."""
+    found: dict[str, FieldSpec] = {}
+    for kind in section_models(section):
+        for spec in fields_of(section, kind):
+            found.setdefault(spec.name, spec)
+    return found
+
+
+@cache
+def setting_flags() -> tuple[str, ...]:
+    """Every flag that sets something, with its section."""
+    flags = []
+    for section in SECTIONS:
+        flags += [f"--{section}.kind"] if known_kinds(section) else []
+        flags += [f"--{section}.{name.replace('_', '-')}" for name in specs(section)]
+    return tuple(flags)
+
+
+def _path(flag: str, own: Iterable[str]) -> str:
+    """Dotted path of the field that `flag` sets."""
+    name = flag[2:].replace("-", "_")
+    section, dot, key = name.partition(".")
+    if dot and section in SECTIONS and (key in specs(section) or (key == "kind" and known_kinds(section))):
+        return name
+    if not dot and name in specs("trainer"):
+        return f"trainer.{name}"
+    if name in TOP_LEVEL:
+        return name
+    raise CommandError(f"unknown flag {plain(flag)[:80]}; {_hint(flag, own)}")
+
+
+def _hint(flag: str, own: Iterable[str]) -> str:
+    section, _, key = flag[2:].partition(".")
+    if section in SECTIONS and known_kinds(section) and not key:
+        return f"did you mean --{section}.kind?"
+    flags = setting_flags()
+    wanted = (key or section).lower()
+    same = [known for known in flags if known.partition(".")[2] == wanted.replace("_", "-")]
+    if same:
+        return f"did you mean {' or '.join(same)}?"
+    near = get_close_matches(flag, [*own, *flags], n=1, cutoff=0.7)
+    if not near:
+        endings = {known.partition(".")[2]: known for known in reversed(flags)}
+        near = [endings[ending] for ending in get_close_matches(wanted, endings, n=1, cutoff=0.6)]
+    return f"did you mean {near[0]}?" if near else "dltui train --help lists all"
+
+
+def _next_value(flag: str, path: str, waiting: deque[str]) -> str:
+    spec = _spec(path)
+    if spec is not None and spec.shape == "switch":
+        return waiting.popleft() if waiting and waiting[0].lower() in SWITCH_WORDS else "true"
+    if waiting and not waiting[0].startswith("--"):
+        return waiting.popleft()
+    wanted = " or ".join(known_kinds(path.partition(".")[0])) if path.endswith(".kind") else value_in_words(spec)
+    raise CommandError(f"{flag} wants a value: {wanted}")
+
+
+def _spec(path: str) -> FieldSpec | None:
+    section, _, key = path.partition(".")
+    return specs(section).get(key) if section in SECTIONS else None
+
+
+def _read(path: str, text: str) -> Any:
+    """The value in `text`, as the field's shape wants it."""
+    spec = _spec(path)
+    if spec is None or spec.shape in ("text", "choice"):
+        return text
+    if spec.shape == "list":
+        value = parse_value(text if text.lstrip().startswith("[") else f"[{text}]")
+        return value if isinstance(value, list) else [part.strip() for part in text.strip("[]").split(",")]
+    return parse_value(text)
+
+
+def _put(tree: Tree, path: str, value: Any) -> None:
+    section, dot, key = path.partition(".")
+    if dot:
+        tree.setdefault(section, {})[key] = value
+    else:
+        tree[path] = value
+
+
+def value_in_words(spec: FieldSpec | None) -> str:
+    """What a field takes: `integer, at least 1, or full`."""
+    if spec is None:
+        return "text"
+    if spec.shape == "choice":
+        return " or ".join(spec.choices)
+    shape = {"switch": "true or false", "list": "numbers with commas between them"}.get(spec.shape, spec.shape)
+    words = [shape, *filter(None, [spec.limits]), *(f"or {word}" for word in spec.choices)]
+    return ", ".join(words) + (f" ({spec.unit})" if spec.unit else "")

@@ -1,0 +1,91 @@
+"""What the command line prints is made of: columns, ages, and colour where it is wanted."""
+
+from __future__ import annotations
+
+import io
+import os
+import shutil
+import sys
+from collections.abc import Sequence
+from typing import Any, TextIO
+
+import msgspec
+from rich.cells import cell_len, set_cell_size
+
+_CODES = {"bold": "1", "dim": "2", "red": "31", "green": "32", "yellow": "33", "cyan": "36"}
+STATUS_STYLES = {
+    "starting": "dim",
+    "running": "cyan",
+    "paused": "yellow",
+    "finished": "green",
+    "stopped": "dim",
+    "failed": "red",
+    "died": "red",
+}
+WIDTH_UNLIMITED = 10_000
+
+
+def prepare_streams() -> None:
+    """Let stdout and stderr replace what their encoding lacks, instead of raising."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")
+
+
+def styled(text: str, style: str, stream: TextIO | None = None) -> str:
+    """`text` in a style of `_CODES` if `stream` (stdout if absent) is a terminal that wants colour."""
+    stream = stream or sys.stdout
+    wanted = stream.isatty() and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
+    return f"\x1b[{_CODES[style]}m{text}\x1b[0m" if wanted and text else text
+
+
+def can_show(text: str) -> bool:
+    """Whether stdout's encoding has every character of `text`."""
+    try:
+        text.encode(getattr(sys.stdout, "encoding", None) or "ascii")
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+def width() -> int:
+    """Columns of the terminal; unlimited where stdout is none, so that pipes get whole lines."""
+    return shutil.get_terminal_size().columns if sys.stdout.isatty() else WIDTH_UNLIMITED
+
+
+def table(header: Sequence[str], rows: Sequence[Sequence[str]], styles: Sequence[str] = ()) -> str:
+    """Rows in columns, cut to the terminal's width.
+
+    Args:
+        header: Names of the columns.
+        rows: Cells, without control characters.
+        styles: One per row, for its second cell.
+    """
+    widths = [max(map(cell_len, column)) for column in zip(header, *rows, strict=True)]
+    limit = width()
+    lines = [styled(_row(header, widths, limit), "bold")]
+    for index, row in enumerate(rows):
+        line = _row(row, widths, limit)
+        if styles:
+            line = line.replace(f"  {row[1]}", f"  {styled(row[1], styles[index])}", 1)
+        lines.append(line)
+    return "\n".join(lines)
+
+
+def _row(cells: Sequence[str], widths: Sequence[int], limit: int) -> str:
+    line = "  ".join(set_cell_size(cell, size) for cell, size in zip(cells, widths, strict=True)).rstrip()
+    return line if cell_len(line) <= limit else set_cell_size(line, limit).rstrip()
+
+
+def print_json(value: Any) -> None:
+    """Print `value` as indented JSON; numbers that JSON lacks become null."""
+    print(msgspec.json.format(msgspec.json.encode(value), indent=2).decode())
+
+
+def ago(seconds: float) -> str:
+    """How long ago something was, in words: `just now`, `5 min ago`, `3 days ago`."""
+    for unit, size in (("day", 86400), ("h", 3600), ("min", 60)):
+        if seconds >= size:
+            count = int(seconds // size)
+            return f"{count} {unit}{'s' if unit == 'day' and count > 1 else ''} ago"
+    return "just now" if seconds < 10 else f"{int(seconds)} s ago"
