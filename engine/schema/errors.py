@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
-from engine.schema.fields import known_keys, known_kinds
+from engine.schema.fields import known_keys, known_kinds, pattern_in_words
 from engine.schema.run import RunConfig
 from engine.text import plain
 
@@ -45,17 +45,92 @@ def validate(tree: Mapping[str, Any]) -> RunConfig:
         details = error.errors(include_url=False)
     except RecursionError:
         raise ConfigError([Problem("", "nested too deeply")]) from None
-    raise ConfigError([_problem(detail, tree) for detail in details])
+    raise ConfigError(_problems(details, tree))
 
 
-def _problem(detail: ErrorDetails, tree: Mapping[str, Any]) -> Problem:
+def _problems(details: list[ErrorDetails], tree: Mapping[str, Any]) -> list[Problem]:
+    """One problem per path: a field that takes a number or a word fails as both."""
+    problems: list[Problem] = []
+    expected: dict[str, list[str]] = {}
+    for detail in details:
+        path, wanted = _path(detail), _wanted(detail)
+        if wanted is None:
+            problems.append(_problem(detail, tree))
+        elif path in expected:
+            expected[path].append(wanted)
+            words = " or ".join(dict.fromkeys(expected[path]))
+            place = next(index for index, problem in enumerate(problems) if problem.path == path)
+            problems[place] = Problem(path, f"must be {words} (got {_shown(detail['input'])})")
+        else:
+            expected[path] = [wanted]
+            problems.append(Problem(path, f"must be {wanted} (got {_shown(detail['input'])})"))
+    return problems
+
+
+def _keys(detail: ErrorDetails) -> list[str]:
     keys = [str(part) for part in detail["loc"]]
     # pydantic puts the union's tag behind the section's name; a user's path has no such part
     if len(keys) > 1 and keys[1] in known_kinds(keys[0]):
         del keys[1]
     # and the union's branch behind a field of several types ("int", "literal['full']")
-    keys = [key for key in keys if "[" not in key and key not in ("int", "constrained-int")]
-    path = plain(".".join(keys))
+    return [key for key in keys if "[" not in key and key not in ("int", "constrained-int")]
+
+
+def _path(detail: ErrorDetails) -> str:
+    return plain(".".join(_keys(detail)))
+
+
+def _wanted(detail: ErrorDetails) -> str | None:
+    """What the value must be, in words that follow "must be"; None for what is not about a value."""
+    kind, context = detail["type"], detail.get("ctx", {})
+    if kind in _BOUNDS:
+        words, key = _BOUNDS[kind]
+        return f"{words} {_number(context[key])}"
+    if kind == "literal_error":
+        return str(context["expected"]).replace("'", "")
+    if kind in ("too_short", "too_long"):
+        bound = f"{context['min_length']} or more" if kind == "too_short" else f"at most {context['max_length']}"
+        return f"a list of {bound}"
+    if kind in ("string_too_short", "string_too_long"):
+        bound = (
+            f"at least {context['min_length']}" if kind == "string_too_short" else f"at most {context['max_length']}"
+        )
+        return f"text of {bound} characters"
+    if kind == "string_pattern_mismatch":
+        return pattern_in_words(*_path(detail).rsplit(".", 1))
+    return _TYPES.get(kind)
+
+
+_BOUNDS = {
+    "greater_than": ("above", "gt"),
+    "greater_than_equal": ("at least", "ge"),
+    "less_than": ("below", "lt"),
+    "less_than_equal": ("at most", "le"),
+}
+_TYPES = {
+    "int_type": "a whole number",
+    "int_parsing": "a whole number",
+    "int_from_float": "a whole number",
+    "int_parsing_size": "a smaller number",
+    "float_type": "a number",
+    "float_parsing": "a number",
+    "finite_number": "a finite number",
+    "bool_type": "true or false",
+    "bool_parsing": "true or false",
+    "string_type": "text",
+    "list_type": "a list, such as [256, 128]",
+    "model_type": "a table of settings",
+    "model_attributes_type": "a table of settings",
+    "dict_type": "a table of settings",
+}
+
+
+def _number(value: Any) -> str:
+    return f"{int(value):,}" if value == int(value) else f"{value:g}"
+
+
+def _problem(detail: ErrorDetails, tree: Mapping[str, Any]) -> Problem:
+    keys, path = _keys(detail), _path(detail)
     kind, context = detail["type"], detail.get("ctx", {})
     if kind == "misfit":
         blamed = ".".join(filter(None, [path, context["field"]]))
@@ -74,7 +149,11 @@ def _unknown_key(keys: list[str], tree: Mapping[str, Any]) -> str:
     kind = section.get("kind") if isinstance(section, Mapping) else None
     known = known_keys(keys[0] if len(keys) > 1 else "", kind if isinstance(kind, str) else None)
     near = get_close_matches(keys[-1], known, n=1, cutoff=0.5)
-    hint = f"did you mean '{near[0]}'?" if near else f"known here: {', '.join(known)}"
+    owners = [other for other in known_kinds(keys[0]) if keys[-1] in known_keys(keys[0], other)]
+    if len(keys) == 2 and owners:
+        hint = f"only {', '.join(owners)} {'has' if len(owners) == 1 else 'have'} it"
+    else:
+        hint = f"did you mean '{near[0]}'?" if near else f"known here: {', '.join(known)}"
     owner = f" of {keys[0]} '{plain(str(kind))}'" if kind and len(keys) > 1 else ""
     return f"unknown key{owner}; {hint}"
 

@@ -69,6 +69,14 @@ def known_keys(section: str, kind: str | None = None) -> list[str]:
     return list(model.model_fields)
 
 
+def pattern_in_words(section: str, name: str) -> str:
+    """What text a field with a pattern takes."""
+    models = section_models(section).values()
+    info = next(model.model_fields[name] for model in models if name in model.model_fields)
+    extra = info.json_schema_extra if isinstance(info.json_schema_extra, dict) else {}
+    return str(extra.get("pattern_in_words", "of another form"))
+
+
 def fields_of(section: str, kind: str = "") -> Iterator[FieldSpec]:
     """Fields of a section's `kind`, without `kind` itself.
 

@@ -21,6 +21,7 @@ class Trainer(Section):
         "auto",
         pattern=r"^(auto|cpu|mps|cuda(:\d{1,2})?)$",
         description="auto takes cuda, then mps, then cpu; or name one: cpu, mps, cuda, cuda:1.",
+        json_schema_extra={"pattern_in_words": "auto, cpu, mps, cuda or cuda with a number, as in cuda:1"},
     )
     precision: Literal["fp32", "bf16"] = Field("fp32", description="bf16 runs matrix products in bfloat16 autocast.")
     compile: bool = Field(False, description="Compile the model with torch.compile; pays on long runs.")
