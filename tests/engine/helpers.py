@@ -1,0 +1,53 @@
+"""Small runs for the engine's tests."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import torch
+
+import engine
+from engine.checkpoint import load_checkpoint
+from engine.events import AnyEvent
+from engine.run_folder import RunFolder, create_run
+from engine.schema import RunConfig, overlay, validate
+
+SPIRAL: dict[str, Any] = {
+    "preset": "spiral",
+    "task": {"kind": "classification"},
+    "data": {"kind": "spiral", "points": 40},
+    "model": {"kind": "mlp", "hidden": [8], "dropout": 0.1},
+    "optimizer": {"kind": "adam", "lr": 0.01},
+    "schedule": {"kind": "cosine"},
+    "trainer": {"epochs": 6, "batch_size": 16, "log_every": 2, "device": "cpu", "threads": 1},
+}
+
+
+def config(**over: Any) -> RunConfig:
+    """The small spiral run, with sections laid over it: `config(trainer={"epochs": 2})`."""
+    return validate(overlay(SPIRAL, over))
+
+
+def make_run(folder: Path, **over: Any) -> RunFolder:
+    """A fresh run folder below `folder`."""
+    return create_run(folder, config(**over), folder / "data")
+
+
+async def collect(run_config: RunConfig, folder: RunFolder | None = None) -> list[AnyEvent]:
+    """All events of a run."""
+    return [event async for event in engine.run(run_config, folder.path if folder else None)]
+
+
+def last_weights(folder: RunFolder) -> dict[str, torch.Tensor]:
+    """Weights of the run's last checkpoint."""
+    return load_checkpoint(folder.checkpoints / "last").weights
+
+
+def recorded(folder: RunFolder) -> list[AnyEvent]:
+    """All events in the run's log."""
+    reader, events = folder.read_events(), []
+    while batch := reader.read():
+        events += batch
+    assert not reader.damages
+    return events

@@ -1,0 +1,129 @@
+"""Checkpoints: whole or not there, data and nothing but data."""
+
+from __future__ import annotations
+
+import errno
+import pickle
+import random
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from engine import checkpoint as module
+from engine.checkpoint import (
+    Checkpoint,
+    CheckpointError,
+    CheckpointStore,
+    load_checkpoint,
+    random_states,
+    restore_random_states,
+)
+
+
+def sample(step: int, value: float = 1.0) -> Checkpoint:
+    return Checkpoint(step, {"net.weight": torch.full((2, 3), value)}, {"epoch": 3, "nested": {"lr": [0.1, 0.2]}})
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> CheckpointStore:
+    return CheckpointStore(tmp_path)
+
+
+def test_what_is_saved_is_loaded(store: CheckpointStore) -> None:
+    store.save_last(sample(7, 2.5))
+    loaded = store.load_last()
+    assert loaded is not None
+    assert loaded.step == 7
+    assert torch.equal(loaded.weights["net.weight"], torch.full((2, 3), 2.5))
+    assert loaded.state["nested"] == {"lr": [0.1, 0.2]}
+
+
+def test_there_is_none_at_first(store: CheckpointStore) -> None:
+    assert store.load_last() is None
+
+
+def test_the_newest_replaces_the_one_before_and_leaves_nothing_behind(store: CheckpointStore, tmp_path: Path) -> None:
+    for step in (1, 2, 3, 3):
+        store.save_last(sample(step))
+    store.save_best(sample(2))
+    assert load_checkpoint(tmp_path / "last").step == 3
+    assert load_checkpoint(tmp_path / "best").step == 2
+    assert len([path for path in tmp_path.iterdir() if not path.is_symlink()]) == 2
+
+
+def test_one_that_was_asked_for_is_kept(store: CheckpointStore, tmp_path: Path) -> None:
+    store.save_step(sample(5))
+    store.save_last(sample(9))
+    assert load_checkpoint(tmp_path / "step-5").step == 5
+    assert load_checkpoint(tmp_path / "last").step == 9
+
+
+def test_a_failed_write_leaves_the_one_before(
+    store: CheckpointStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store.save_last(sample(1))
+    before = sorted(path.name for path in tmp_path.iterdir())
+
+    def no_space(fd: int) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(module.os, "fsync", no_space)
+    with pytest.raises(OSError, match="No space"):
+        store.save_last(sample(2))
+    assert sorted(path.name for path in tmp_path.iterdir()) == before
+    assert load_checkpoint(tmp_path / "last").step == 1
+
+
+@pytest.mark.parametrize("file", ["weights.safetensors", "state.pt"])
+@pytest.mark.parametrize("damage", ["missing", "empty", "cut", "garbage"])
+def test_a_damaged_one_is_named(store: CheckpointStore, tmp_path: Path, file: str, damage: str) -> None:
+    store.save_last(sample(1))
+    path = tmp_path / "last" / file
+    data = path.read_bytes()
+    if damage == "missing":
+        path.unlink()
+    else:
+        path.write_bytes({"empty": b"", "cut": data[: len(data) // 2], "garbage": b"\xff" * len(data)}[damage])
+    with pytest.raises(CheckpointError, match="last"):
+        store.load_last()
+
+
+def test_a_pickle_that_runs_code_is_refused(store: CheckpointStore, tmp_path: Path) -> None:
+    store.save_last(sample(1))
+
+    class Evil:
+        def __reduce__(self) -> tuple[object, tuple[str]]:
+            return Path.touch, (Path(str(tmp_path / "owned")),)  # type: ignore[return-value]
+
+    torch.save({"version": 1, "step": 1, "evil": Evil()}, tmp_path / "last" / "state.pt")
+    with pytest.raises(CheckpointError, match="refused"):
+        store.load_last()
+    (tmp_path / "last" / "state.pt").write_bytes(pickle.dumps(Evil()))
+    with pytest.raises(CheckpointError):
+        store.load_last()
+    assert not (tmp_path / "owned").exists()
+
+
+def test_random_states_come_back() -> None:
+    device = torch.device("cpu")
+    states = random_states(device)
+    drawn = torch.rand(3), np.random.rand(3), random.random(), np.random.randn()
+    restore_random_states(states, device)
+    again = torch.rand(3), np.random.rand(3), random.random(), np.random.randn()
+    assert torch.equal(drawn[0], again[0])
+    assert np.array_equal(drawn[1], again[1])
+    assert drawn[2:] == again[2:]
+
+
+def test_random_states_survive_the_disk(store: CheckpointStore) -> None:
+    device = torch.device("cpu")
+    store.save_last(Checkpoint(1, {}, {"random": random_states(device)}))
+    drawn = torch.rand(3), np.random.rand(3), random.random()
+    loaded = store.load_last()
+    assert loaded is not None
+    restore_random_states(loaded.state["random"], device)
+    assert torch.equal(drawn[0], torch.rand(3))
+    assert np.array_equal(drawn[1], np.random.rand(3))
+    assert drawn[2] == random.random()

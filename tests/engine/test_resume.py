@@ -1,0 +1,145 @@
+"""A run that was broken off and resumed ends with the same bits as one that was never disturbed."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+import engine
+from engine import commands as cmd
+from engine import events as ev
+from engine.run_folder import RunFolder
+from engine.run_state import RunState
+from tests.engine.helpers import collect, config, last_weights, make_run, recorded
+
+SYSTEMS: dict[str, dict[str, Any]] = {
+    "adam-dropout-cosine": {},
+    "sgd-momentum-onecycle": {
+        "optimizer": {"kind": "sgd", "lr": 0.1, "momentum": 0.9},
+        "schedule": {"kind": "one-cycle"},
+        "model": {"kind": "mlp", "hidden": [8], "norm": "batch"},
+    },
+    "muon": {"optimizer": {"kind": "muon"}, "model": {"kind": "mlp", "hidden": [8, 8]}},
+    "full-batch": {"trainer": {"batch_size": "full", "epochs": 40}},
+    "numpy": {
+        "task": {"kind": "classification-numpy"},
+        "model": {"kind": "mlp", "hidden": [8]},
+        "optimizer": {"kind": "sgd", "lr": 0.1},
+        "schedule": {"kind": "constant"},
+    },
+    "scratch": {
+        "task": {"kind": "regression-scratch"},
+        "data": {"kind": "linear-synthetic", "rows": 120},
+        "model": {"kind": "linear"},
+        "optimizer": {"kind": "sgd", "lr": 0.03},
+        "schedule": {"kind": "constant"},
+    },
+}
+
+
+async def stop_at(folder: RunFolder, step: int) -> None:
+    """Train until about `step`, then stop."""
+    events = engine.run(folder.config(), folder.path)
+    async for event in events:
+        if isinstance(event, ev.MetricsLogged) and event.step >= step:
+            folder.ask(cmd.Stop())
+            break
+    async for _ in events:
+        await asyncio.sleep(0)
+
+
+def same_bits(first: dict[str, torch.Tensor], second: dict[str, torch.Tensor]) -> bool:
+    return first.keys() == second.keys() and all(torch.equal(first[key], second[key]) for key in first)
+
+
+@pytest.mark.parametrize("system", SYSTEMS)
+async def test_stopped_twice_and_resumed_gives_the_same_bits(tmp_path: Path, system: str) -> None:
+    over = SYSTEMS[system] | {"trainer": {"epochs": 60, **SYSTEMS[system].get("trainer", {})}}
+    undisturbed, disturbed = make_run(tmp_path / "a", **over), make_run(tmp_path / "b", **over)
+    await collect(undisturbed.config(), undisturbed)
+    await stop_at(disturbed, 5)
+    await stop_at(disturbed, 11)
+    await collect(disturbed.config(), disturbed)
+    assert isinstance(recorded(disturbed)[-1], ev.RunFinished)
+    assert same_bits(last_weights(undisturbed), last_weights(disturbed))
+
+
+@pytest.mark.parametrize("after_rows", [1, 9, 60])
+def test_killed_and_resumed_gives_the_same_bits_and_curve(tmp_path: Path, after_rows: int) -> None:
+    over: dict[str, Any] = {"trainer": {"epochs": 2000, "log_every": 8, "eval_every": 20, "checkpoint_every_s": 0.05}}
+    undisturbed, disturbed = make_run(tmp_path / "a", **over), make_run(tmp_path / "b", **over)
+    asyncio.run(collect(undisturbed.config(), undisturbed))
+    kill_after(disturbed, after_rows)
+    state = RunState()
+    state.apply_all(recorded_so_far(disturbed))
+    assert disturbed.holder() is None
+    assert state.status(engine_alive=False) in ("died", "starting")
+    asyncio.run(collect(disturbed.config(), disturbed))
+    assert same_bits(last_weights(undisturbed), last_weights(disturbed))
+    assert evaluations(undisturbed) == evaluations(disturbed)
+
+
+def kill_after(folder: RunFolder, rows: int) -> None:
+    """Train in a process of its own and kill it once it has logged so many rows."""
+    process = subprocess.Popen([sys.executable, "-m", "engine.host", str(folder.path)], start_new_session=True)
+    log = folder.path / "events.jsonl"
+    while log.read_bytes().count(b"MetricsLogged") < rows:
+        assert process.poll() is None, "the run ended before it could be killed"
+    os.killpg(process.pid, signal.SIGKILL)
+    process.wait()
+
+
+def recorded_so_far(folder: RunFolder) -> list[ev.AnyEvent]:
+    return folder.read_events().read()
+
+
+def evaluations(folder: RunFolder) -> tuple[list[int], list[float]]:
+    """The curve of evaluations as a viewer sees it: neither gap nor double."""
+    state = RunState()
+    state.apply_all(recorded(folder))
+    series = state.series["val/loss"]
+    assert list(series.steps) == sorted(set(series.steps))
+    return list(series.steps), list(series.values)
+
+
+async def test_a_learning_rate_set_before_the_stop_is_kept(tmp_path: Path) -> None:
+    folder = make_run(tmp_path, trainer={"epochs": 1_000_000, "log_every": 50})
+    events = engine.run(folder.config(), folder.path)
+    async for event in events:
+        if isinstance(event, ev.MetricsLogged):
+            folder.ask(cmd.SetLearningRate(lr=0.002))
+            folder.ask(cmd.Stop())
+            break
+    async for _ in events:
+        pass
+    resumed = engine.run(folder.config(), folder.path)
+    async for event in resumed:
+        if isinstance(event, ev.MetricsLogged):
+            assert event.lr == pytest.approx(0.002, rel=0.01)
+            break
+    await resumed.aclose()  # type: ignore[attr-defined]
+
+
+async def test_a_stop_asked_of_a_dead_engine_does_not_stop_the_next(tmp_path: Path) -> None:
+    folder = make_run(tmp_path, trainer={"epochs": 40})
+    await stop_at(folder, 4)
+    folder.ask(cmd.Stop())
+    await collect(config(trainer={"epochs": 40}), folder)
+    assert isinstance(recorded(folder)[-1], ev.RunFinished)
+
+
+async def test_a_damaged_checkpoint_fails_the_run_and_names_it(tmp_path: Path) -> None:
+    folder = make_run(tmp_path, trainer={"epochs": 1000})
+    await stop_at(folder, 4)
+    (folder.checkpoints / "last" / "state.pt").write_bytes(b"no checkpoint")
+    events = await collect(folder.config(), folder)
+    assert isinstance(events[-1], ev.RunFailed)
+    assert "checkpoints/last" in events[-1].error
