@@ -1,0 +1,125 @@
+"""Curves before they are drawn: smoothing, thinning, gaps. NumPy only."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from enum import IntEnum
+
+import numpy as np
+from numpy.typing import NDArray
+
+Floats = NDArray[np.float64]
+
+_BLOCK = 64
+
+
+class Role(IntEnum):
+    """What a cell of a chart shows; themes give each role its style."""
+
+    AXIS = 0
+    TRAIN = 1
+    VAL = 2
+    THIRD = 3
+    FOURTH = 4
+    FIFTH = 5
+    SIXTH = 6
+    OVERLAY = 7
+    RAW_TRAIN = 8
+    RAW_VAL = 9
+    MARK = 10
+    BAD = 11
+
+
+GLYPHS = {
+    Role.TRAIN: "●",
+    Role.VAL: "◆",
+    Role.THIRD: "▲",
+    Role.FOURTH: "■",
+    Role.FIFTH: "▼",
+    Role.SIXTH: "★",
+    Role.OVERLAY: "○",
+}
+"""What tells curves apart without colour: the sign at a curve's end and before its name."""
+
+CYCLE = (Role.TRAIN, Role.VAL, Role.THIRD, Role.FOURTH, Role.FIFTH, Role.SIXTH)
+
+
+@dataclass(frozen=True, eq=False)
+class Curve:
+    """Points (x, y) in the order of x; y is NaN or infinite where there is no value to draw."""
+
+    label: str
+    """Empty for a curve without a name, such as the raw values behind a smoothed curve."""
+    x: Floats
+    y: Floats
+    role: Role
+    is_line: bool = True
+    """Whether the points are joined."""
+
+
+def smooth(values: Floats, weight: float) -> Floats:
+    """Exponential moving average of `values` with bias correction.
+
+    Args:
+        values: (N,); values that are not finite stay where they are and are passed over.
+        weight: Share of the past, from 0 (nothing changes) to just below 1.
+    """
+    if weight <= 0:
+        return values
+    finite = np.isfinite(values)
+    smoothed = values.copy()
+    smoothed[finite] = _average(values[finite], weight)
+    return smoothed
+
+
+def _average(values: Floats, weight: float) -> Floats:
+    """The recurrence in blocks, each one a matrix product, so that a million values take milliseconds."""
+    count = len(values)
+    if not count:
+        return values
+    blocks = np.pad(values, (0, -count % _BLOCK)).reshape(-1, _BLOCK)
+    age = np.arange(_BLOCK)[:, None] - np.arange(_BLOCK)[None, :]
+    within = blocks @ np.where(age >= 0, (1 - weight) * weight ** np.maximum(age, 0), 0.0).T
+    carried, carry, decay = np.empty(len(blocks)), 0.0, weight**_BLOCK
+    for index, last in enumerate(within[:, -1].tolist()):
+        carried[index] = carry
+        carry = decay * carry + last
+    average = (within + carried[:, None] * weight ** np.arange(1, _BLOCK + 1)).ravel()[:count]
+    young = min(count, int(-40 / np.log(weight)) + 1)  # later on the correction is 1 to the last bit
+    average[:young] /= 1 - weight ** np.arange(1, young + 1, dtype=np.float64)
+    return np.asarray(average)
+
+
+def decimate(x: Floats, y: Floats, columns: int, low: float, high: float) -> tuple[Floats, Floats]:
+    """At most two points per column: the least and the greatest of each, so that spikes survive.
+
+    Args:
+        x: (N,) rising.
+        y: (N,); columns without any finite value keep one NaN, which is a gap.
+        columns: Number of columns between `low` and `high`.
+    """
+    if len(x) <= 2 * columns or columns < 1 or not high > low:
+        return x, y
+    column = np.clip(((x - low) * (columns / (high - low))).astype(np.int64), 0, columns - 1)
+    starts = np.flatnonzero(np.diff(column, prepend=-1))
+    clean = np.where(np.isfinite(y), y, np.nan)
+    kept = np.concatenate([_first_of(clean, starts, extreme) for extreme in (np.fmin, np.fmax)])
+    kept = np.unique(kept)
+    return x[kept], clean[kept]
+
+
+def _first_of(values: Floats, starts: NDArray[np.int64], extreme: np.ufunc) -> NDArray[np.int64]:
+    """Index of the first extreme of each run that begins at `starts`; the run's start where all is NaN."""
+    lengths = np.diff(starts, append=len(values))
+    best = np.repeat(extreme.reduceat(values, starts), lengths)
+    hits = np.flatnonzero((values == best) | np.isnan(best))
+    run = np.repeat(np.arange(len(starts)), lengths)[hits]
+    return np.asarray(hits[np.diff(run, prepend=-1) > 0])
+
+
+def segments(x: Floats, y: Floats) -> Iterator[tuple[Floats, Floats]]:
+    """The stretches of a curve between its gaps."""
+    edges = np.diff(np.isfinite(y).astype(np.int8), prepend=0, append=0)
+    for start, end in zip(np.flatnonzero(edges == 1), np.flatnonzero(edges == -1), strict=True):
+        yield x[start:end], y[start:end]
