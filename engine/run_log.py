@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Generic, NamedTuple, TypeVar
 
@@ -99,6 +99,15 @@ class LogReader(Generic[T]):
         except FileNotFoundError:
             return []
         return self._take(data)
+
+    def read_all(self) -> Iterator[T]:
+        """Items up to the file's present end, chunk by chunk.
+
+        Raises:
+            OSError: the file exists but can't be read.
+        """
+        while items := self.read():
+            yield from items
 
     def _notice_replacement(self, identity: tuple[int, int], size: int) -> None:
         if self._identity not in (None, identity) or size < self.offset:

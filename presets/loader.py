@@ -38,6 +38,8 @@ class Preset:
     config: RunConfig
     tree: dict[str, Any]
     """The configuration as plain data, for laying changes over it."""
+    data_dir: Path | None = None
+    """The data folder that a run's config.toml names; no other preset does."""
 
     @property
     def is_users(self) -> bool:
@@ -80,9 +82,12 @@ def load_preset(name: str) -> Preset:
     """
     path = _resolve(name, Path.cwd())
     tree = _read(path, 0)
-    tree["preset"] = _safe_name(path)
+    # a run's config.toml is a preset too, and keeps the name of what it came from
+    data = Path(tree.pop("data_dir")) if isinstance(tree.get("data_dir"), str) else None
+    if data is None or not isinstance(tree.get("preset"), str):
+        tree["preset"] = _safe_name(path)
     try:
-        return Preset(tree["preset"], path, validate(tree), tree)
+        return Preset(tree["preset"], path, validate(tree), tree, data)
     except ConfigError as error:
         raise PresetError(f"{_shown(path)}: {error}") from None
 

@@ -127,13 +127,13 @@ def _limits(metadata: list[Any], shape: Shape) -> str:
     upper: list[tuple[float, bool]] = []
     for bound in _flatten(metadata):
         match bound:
-            case annotated_types.Ge(ge=value):
+            case annotated_types.Ge(ge=int() | float() as value):
                 lower.append((value, False))
-            case annotated_types.Gt(gt=value):
+            case annotated_types.Gt(gt=int() | float() as value):
                 lower.append((value, True))
-            case annotated_types.Le(le=value):
+            case annotated_types.Le(le=int() | float() as value):
                 upper.append((value, True))
-            case annotated_types.Lt(lt=value):
+            case annotated_types.Lt(lt=int() | float() as value):
                 upper.append((value, False))
     parts = []
     if lower:

@@ -1,0 +1,200 @@
+"""`dltui doctor`: what this box has, and what is wrong with it."""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import locale
+import os
+import platform
+import shutil
+import subprocess
+import sys
+import tempfile
+from argparse import Namespace
+from collections.abc import Iterator
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any, Literal, NamedTuple
+
+from engine.places import user_presets_dir
+from engine.text import plain
+from presets import load_presets
+from tui.output import can_show, print_json, styled
+
+PROBE = (sys.executable, "-P", "-m", "engine.probe")
+PROBE_LIMIT_S = 120.0
+LOW_SPACE_BYTES = 1 << 30
+LEAST_COLUMNS, LEAST_LINES = 80, 24
+IDX_FILES = ("train-images-idx3-ubyte", "train-labels-idx1-ubyte", "t10k-images-idx3-ubyte", "t10k-labels-idx1-ubyte")
+
+Level = Literal["ok", "note", "broken"]
+MARKS: dict[Level, tuple[str, str, str]] = {
+    "ok": ("✓", "+", "green"),
+    "note": ("!", "!", "yellow"),
+    "broken": ("✗", "x", "red"),
+}
+
+
+class Finding(NamedTuple):
+    """One thing that was looked at."""
+
+    level: Level
+    name: str
+    text: str
+
+
+def doctor(args: Namespace) -> int:
+    """`dltui doctor`: exit 1 if anything is broken."""
+    findings: list[Finding] = []
+    for finding in examine(args.runs, args.data):
+        findings.append(finding)
+        if not args.json:
+            print(_line(finding), flush=True)
+    if args.json:
+        print_json([finding._asdict() for finding in findings])
+    return 1 if any(finding.level == "broken" for finding in findings) else 0
+
+
+def _line(finding: Finding) -> str:
+    mark, ascii_mark, style = MARKS[finding.level]
+    return f"{styled(mark if can_show(mark) else ascii_mark, style)} {finding.name:<10}  {finding.text}"
+
+
+def examine(runs: Path, data: Path) -> Iterator[Finding]:
+    """Look at everything, quick things first."""
+    yield Finding("ok", "dltui", version("dltui"))
+    yield Finding("ok", "Python", f"{platform.python_version()}, {plain(sys.executable)}")
+    yield from _terminal()
+    yield _folder("runs", runs, "--runs or DLTUI_RUNS")
+    yield _folder("data", data, "--data or DLTUI_DATA")
+    yield _folder("presets", user_presets_dir(), "DLTUI_PRESETS")
+    yield from _presets()
+    yield from _data_sets(data)
+    yield from _torch()
+
+
+def _terminal() -> Iterator[Finding]:
+    if not (sys.stdin.isatty() and sys.stdout.isatty()):
+        yield Finding("note", "terminal", "none here: dltui needs one on stdin and stdout, dltui train does not")
+    else:
+        yield _terminal_size()
+    encoding = getattr(sys.stdout, "encoding", "") or locale.getpreferredencoding()
+    if encoding.lower().replace("-", "") != "utf8":
+        yield Finding("note", "encoding", f"{encoding}: charts want UTF-8, as in export LANG=C.UTF-8")
+
+
+def _terminal_size() -> Finding:
+    columns, lines = shutil.get_terminal_size()
+    kind = os.environ.get("TERM", "")
+    truecolor = os.environ.get("COLORTERM", "") in ("truecolor", "24bit")
+    colours = "no colours (NO_COLOR)" if os.environ.get("NO_COLOR") else "16 million colours" if truecolor else ""
+    colours = colours or ("256 colours" if "256" in kind else "8 to 256 colours")
+    places = [
+        name for name, key in (("tmux", "TMUX"), ("screen", "STY"), ("SSH", "SSH_CONNECTION")) if key in os.environ
+    ]
+    parts = [f"{columns}x{lines}", plain(kind) or "TERM not set", colours, *places]
+    text = ", ".join(parts)
+    if kind in ("", "dumb"):
+        return Finding("note", "terminal", f"{text}: the screen needs a TERM such as xterm-256color")
+    if columns < LEAST_COLUMNS or lines < LEAST_LINES:
+        return Finding("note", "terminal", f"{text}: {LEAST_COLUMNS}x{LEAST_LINES} is the least that shows everything")
+    return Finding("ok", "terminal", text)
+
+
+def _folder(name: str, path: Path, moved_by: str) -> Finding:
+    shown = plain(str(path))
+    existing = path
+    while not existing.exists() and existing != existing.parent:
+        existing = existing.parent
+    if not existing.is_dir():
+        return Finding(
+            "broken", name, f"{shown}: {plain(str(existing))} is not a folder; choose another with {moved_by}"
+        )
+    try:
+        free = shutil.disk_usage(existing).free
+        if existing == path:
+            with tempfile.TemporaryFile(dir=path) as file:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        elif not os.access(existing, os.W_OK | os.X_OK):
+            raise PermissionError(0, "permission denied")
+    except OSError as error:
+        reason = (error.strerror or "unusable").lower()
+        return Finding("broken", name, f"{shown} can't be used ({reason}); choose another with {moved_by}")
+    made = "" if existing == path else ", made when needed"
+    space = f"{free / 1e9:,.1f} GB free"
+    if free < LOW_SPACE_BYTES:
+        return Finding("note", name, f"{shown}{made}, only {space}: make room, or choose another with {moved_by}")
+    return Finding("ok", name, f"{shown}{made}, {space}")
+
+
+def _presets() -> Iterator[Finding]:
+    for error in load_presets()[1]:
+        yield Finding("note", "preset", str(error))
+
+
+def _data_sets(data: Path) -> Iterator[Finding]:
+    for name in ("MNIST", "FashionMNIST"):
+        raw = data / name / "raw"
+        here = sum((raw / file).exists() or (raw / f"{file}.gz").exists() for file in IDX_FILES)
+        if here == len(IDX_FILES):
+            yield Finding("ok", "data set", f"{name} is here")
+        else:
+            some = f"{here} of {len(IDX_FILES)} files" if here else "not"
+            yield Finding("note", "data set", f"{name} is {some} here: downloaded when a run first needs it")
+
+
+def _torch() -> Iterator[Finding]:
+    try:
+        found = _probe()
+    except _ProbeError as error:
+        yield Finding("broken", "PyTorch", f"{error}: reinstall torch and torchvision together")
+        return
+    yield Finding("ok", "PyTorch", found["torch"])
+    if found["torchvision"]:
+        yield Finding("ok", "torchvision", found["torchvision"])
+    else:
+        reason = plain(found["torchvision_error"])[:200]
+        yield Finding("note", "torchvision", f"can't be imported ({reason}): reinstall it together with torch")
+    yield from _devices(found)
+
+
+def _devices(found: dict[str, Any]) -> Iterator[Finding]:
+    for index, device in enumerate(found["cuda"]):
+        memory = f"{device['memory_bytes'] / 2**30:,.0f} GiB"
+        yield Finding("ok", f"cuda:{index}", f"{plain(device['name'])}, {memory}")
+    if found["mps"]:
+        yield Finding("ok", "mps", "Apple GPU")
+    if not found["cuda"] and shutil.which("nvidia-smi"):
+        why = (
+            f"torch is built for CUDA {found['torch_cuda']}"
+            if found["torch_cuda"]
+            else "this torch is built without CUDA"
+        )
+        yield Finding("note", "cuda", f"there is an NVIDIA driver, but torch finds no device ({why}): see nvidia-smi")
+    threads = found["threads"]
+    used = "auto takes the GPU" if found["cuda"] or found["mps"] else "auto takes it"
+    yield Finding("ok", "cpu", f"{plain(found['cpu'])}, {threads} thread{'s' * (threads != 1)} for training; {used}")
+
+
+class _ProbeError(Exception):
+    """Torch could not say what is here; the message is one line."""
+
+
+def _probe() -> dict[str, Any]:
+    try:
+        done = subprocess.run(PROBE, capture_output=True, timeout=PROBE_LIMIT_S, stdin=subprocess.DEVNULL)
+    except subprocess.TimeoutExpired:
+        raise _ProbeError(f"importing torch takes more than {PROBE_LIMIT_S:g} s") from None
+    except OSError as error:
+        raise _ProbeError(f"no process can be started ({error.strerror})") from None
+    lines = done.stdout.decode("utf-8", "replace").splitlines()
+    try:
+        if done.returncode == 0 and lines:
+            found = json.loads(lines[-1])
+            if isinstance(found, dict):
+                return found
+    except ValueError:
+        pass
+    words = [line for line in done.stderr.decode("utf-8", "replace").splitlines() if line.strip()]
+    raise _ProbeError(plain(words[-1])[:200] if words else f"torch ended its process with status {done.returncode}")

@@ -1,0 +1,196 @@
+"""`dltui train` and `dltui resume`: make up a configuration, then train here or in a host of its own."""
+
+from __future__ import annotations
+
+import shutil
+import signal
+import sys
+import time
+from argparse import Namespace
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import msgspec
+import tomlkit
+
+from engine import events as ev
+from engine.places import data_dir as default_data_dir
+from engine.run_folder import RunFolder, create_run, find_run
+from engine.run_report import report
+from engine.run_state import RunState
+from engine.run_summary import status_of
+from engine.schema import ConfigError, RunConfig, overlay, validate
+from engine.schema.merge import Tree
+from engine.text import plain
+from presets import load_preset
+from presets.loader import read_toml
+from tui.errors import CommandError
+from tui.launcher import Launcher
+from tui.output import print_json
+from tui.steer import standing
+
+STARTS_WITHIN_S = 120.0
+LOOK_EVERY_S = 0.05
+
+
+class Request(NamedTuple):
+    """What to train, and with which data folder."""
+
+    config: RunConfig
+    data: Path | None
+    """None where nobody named one."""
+
+
+def train(args: Namespace) -> int:
+    """`dltui train PRESET`."""
+    request = resolve(args.preset, args.config, args.settings, args.data)
+    if args.dry_run:
+        _print_config(request, args.json)
+        return 0
+    data = request.data or default_data_dir()
+    if args.detach:
+        folder = create_run(args.runs, request.config, data, args.name)
+        try:
+            return _train_detached(folder, args.json)
+        except _NoProcess as error:
+            shutil.rmtree(folder.path, ignore_errors=True)
+            raise CommandError(f"no process can be started to train in: {error}", 1) from None
+    train_in_foreground = _import_engine()
+    return train_in_foreground(create_run(args.runs, request.config, data, args.name), args.json)
+
+
+def resume(args: Namespace) -> int:
+    """`dltui resume RUN`."""
+    folder = find_run(args.runs, args.run)
+    state = RunState()
+    state.apply_all(folder.read_events().read_all())
+    status = status_of(folder, state)
+    if status == "finished":
+        raise CommandError(standing(folder, state, status))
+    if holder := folder.holder():
+        raise CommandError(f"run '{folder.name}' is being trained by {holder}; to see it: dltui attach {folder.name}")
+    folder.config()  # a damaged configuration is better told of before torch is imported
+    if args.detach:
+        try:
+            return _train_detached(folder, args.json)
+        except _NoProcess as error:
+            raise CommandError(f"no process can be started to train in: {error}", 1) from None
+    return _import_engine()(folder, args.json)
+
+
+def resolve(preset: str | None, config_file: Path | None, settings: Tree, data: Path | None) -> Request:
+    """The configuration that comes of a preset, a file laid over it, and settings over both.
+
+    Raises:
+        PresetError: the preset or the file can't be used.
+        CommandError: together they are no valid configuration; each problem names where it came from.
+    """
+    base: Tree = {}
+    base_data: Path | None = None
+    if preset is not None:
+        loaded = load_preset(preset)
+        # with every default spelled out, a setting such as schedule.warmup finds the kind it belongs to
+        base, base_data = loaded.config.model_dump(mode="json"), loaded.data_dir
+    over = read_toml(config_file) if config_file else {}
+    over_data = _take_data_dir(over, config_file)
+    try:
+        config = validate(overlay(overlay(base, over), settings))
+    except ConfigError as error:
+        raise CommandError("; ".join(_blamed(error, over, settings, config_file))) from None
+    return Request(config, data or over_data or base_data)
+
+
+def _take_data_dir(tree: Tree, file: Path | None) -> Path | None:
+    """Take out `data_dir`, which a run's config.toml has and a configuration has not."""
+    value = tree.pop("data_dir", None)
+    if value is None:
+        return None
+    if not isinstance(value, str) or not value:
+        raise CommandError(f"{plain(str(file))}: data_dir must be the path of a folder")
+    return Path(value).expanduser().absolute()
+
+
+def _blamed(error: ConfigError, over: Tree, settings: Tree, file: Path | None) -> list[str]:
+    return [
+        f"{plain(str(file))}: {problem}"
+        if _has(over, problem.path) and not _has(settings, problem.path)
+        else str(problem)
+        for problem in error.problems
+    ]
+
+
+def _has(tree: Mapping[str, Any], path: str) -> bool:
+    """Whether `tree` says anything at `path`, or at the field that `path` lies in."""
+    below: Any = tree
+    for key in path.split("."):
+        if not isinstance(below, Mapping):
+            return True
+        if key not in below:
+            return False
+        below = below[key]
+    return True
+
+
+def _print_config(request: Request, as_json: bool) -> None:
+    tree = request.config.model_dump(mode="json")
+    if request.data is not None:
+        tree = {"data_dir": str(request.data), **tree}
+    if as_json:
+        print_json(tree)
+    else:
+        print(tomlkit.dumps(tree), end="")
+
+
+def _import_engine() -> Callable[[RunFolder, bool], int]:
+    """`engine.console.train_in_foreground`; importing it imports torch, which takes seconds."""
+    # a terminal that closes meanwhile must not take the run along
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    try:
+        from engine.console import train_in_foreground
+    except (ImportError, OSError) as error:  # a library that is missing or does not match raises either
+        raise CommandError(f"PyTorch can't be imported ({plain(str(error))[:200]}); see: dltui doctor", 1) from None
+    return train_in_foreground
+
+
+class _NoProcess(Exception):
+    """The system refused to start a host."""
+
+
+def _train_detached(folder: RunFolder, as_json: bool) -> int:
+    """Start a host for the run and wait until it has begun, or say why it has not."""
+    reader, state = folder.read_events(), RunState()
+    state.apply_all(reader.read_all())
+    launcher = Launcher()
+    try:
+        launcher.spawn(folder)
+    except OSError as error:
+        raise _NoProcess(error.strerror) from None
+    deadline_s = time.monotonic() + STARTS_WITHIN_S
+    while time.monotonic() < deadline_s:
+        for event in reader.read():
+            state.apply(event)
+            if isinstance(event, (ev.RunStarted, *ev.ENDINGS)):
+                return _tell_started(folder, state, as_json)
+        if deaths := launcher.deaths():
+            raise CommandError(f"run '{folder.name}' has not started: {deaths[0].reason}", 1)
+        time.sleep(LOOK_EVERY_S)
+    raise CommandError(
+        f"run '{folder.name}' has not started within {STARTS_WITHIN_S:g} s; what it printed is in "
+        f"{plain(str(folder.path / 'console.log'))}",
+        1,
+    )
+
+
+def _tell_started(folder: RunFolder, state: RunState, as_json: bool) -> int:
+    failed = isinstance(state.ending, ev.RunFailed)
+    if as_json:
+        status = status_of(folder, state)
+        print(msgspec.json.encode(report(folder, state, "failed" if failed else status)).decode())
+    if isinstance(state.ending, ev.RunFailed):
+        cure = f"; {state.ending.cure}" if state.ending.cure else ""
+        raise CommandError(f"run '{folder.name}' failed: {plain(state.ending.error + cure)}", 1)
+    if not as_json:
+        print(folder.name)
+        print(f"training goes on without this terminal; to see it: dltui attach {folder.name}", file=sys.stderr)
+    return 0
