@@ -1,1 +1,44 @@
-"""Data sets, one family per file. `load` builds what a configuration describes."""
+"""Data sets, one family per file. `load_data` builds what a configuration describes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from engine.data.bundle import DataBundle, DataError, Split
+from engine.data.bundled import load_breast_cancer, load_digits
+from engine.data.csv_table import load_csv
+from engine.data.mnist import load_fashion_mnist, load_mnist
+from engine.data.points import load_hours, load_spiral, load_xor
+from engine.data.synthetic import load_cubic, load_high_dimensional, load_linear, load_points, load_polynomial
+from engine.schema.data import Data
+
+__all__ = ["DataBundle", "DataError", "Split", "load_data"]
+
+_LOADERS: dict[str, Callable[[Any, int, Path], DataBundle]] = {
+    "points": load_points,
+    "linear-synthetic": load_linear,
+    "polynomial": load_polynomial,
+    "high-dimensional": load_high_dimensional,
+    "cubic": load_cubic,
+    "hours": load_hours,
+    "xor": load_xor,
+    "spiral": load_spiral,
+    "digits": load_digits,
+    "breast-cancer": load_breast_cancer,
+    "csv": load_csv,
+    "mnist": load_mnist,
+    "fashion-mnist": load_fashion_mnist,
+}
+
+
+def load_data(data: Data, seed: int, data_dir: Path) -> DataBundle:
+    """The data set that `data` describes, on the CPU; files are looked for in `data_dir`, and downloaded if absent.
+
+    What is drawn follows from `seed` alone, so that every device sees the same samples.
+
+    Raises:
+        DataError: a file is missing and can't be had, is damaged, or holds what it should not.
+    """
+    return _LOADERS[data.kind](data, seed, data_dir)

@@ -49,6 +49,8 @@ class DataBundle:
     std: float = 1.0
     true_function: Callable[[np.ndarray], np.ndarray] | None = None
     """For one-dimensional synthetic data: the curve without noise."""
+    features_of_x: Callable[[np.ndarray], np.ndarray] | None = None
+    """From (M,) values on the x axis to (M, ...) inputs, where a sample has more in it than its x."""
     true_parameters: dict[str, float] = field(default_factory=dict)
     """For synthetic linear data: the numbers that training should find, by name (w1, w2 …, b)."""
     x_column: int = 0

@@ -1,1 +1,34 @@
 """What one training step means, what to measure and what to draw; one family per file."""
+
+from __future__ import annotations
+
+import torch
+
+from engine.data.bundle import DataBundle
+from engine.schema import RunConfig
+from engine.tasks.base import Observation, Task
+from engine.tasks.binary import BinaryClassificationTask
+from engine.tasks.classification import ClassificationTask
+from engine.tasks.numpy_classification import NumpyClassificationTask
+from engine.tasks.regression import RegressionTask
+from engine.tasks.regression_scratch import RegressionScratchTask
+
+__all__ = ["Observation", "Task", "build_task"]
+
+_TASKS: dict[str, type[Task]] = {
+    "regression": RegressionTask,
+    "regression-scratch": RegressionScratchTask,
+    "binary-classification": BinaryClassificationTask,
+    "classification": ClassificationTask,
+    "classification-numpy": NumpyClassificationTask,
+}
+
+
+def build_task(config: RunConfig, data: DataBundle, device: torch.device) -> Task:
+    """The task that `config` describes, with its modules and optimizers on `device`.
+
+    Initial weights follow from the seed alone: they are drawn on the CPU, and torch's generator is left as it was.
+    """
+    with torch.random.fork_rng(devices=[]):
+        torch.default_generator.manual_seed(config.trainer.seed)
+        return _TASKS[config.task.kind](config, data, device)

@@ -29,10 +29,16 @@ class Task(ABC):
 
     config: RunConfig
     data: DataBundle
+    device: torch.device
     modules: dict[str, nn.Module]
     """Modules whose weights make the model, by name."""
     optimizers: dict[str, torch.optim.Optimizer]
     """Empty for tasks that update by hand."""
+
+    def __init__(self, config: RunConfig, data: DataBundle, device: torch.device) -> None:
+        self.config = config
+        self.data = data
+        self.device = device
 
     @abstractmethod
     def set_lr(self, lr: float) -> None:
@@ -40,7 +46,7 @@ class Task(ABC):
 
     @abstractmethod
     def train_step(self, inputs: Tensor, targets: Tensor) -> Observation:
-        """One update on one batch. No host sync: measuring waits for `measure`."""
+        """One update on one batch of prepared inputs. No host sync: measuring waits for `measure`."""
 
     @abstractmethod
     def evaluate(self, inputs: Tensor, targets: Tensor) -> Observation:
@@ -55,7 +61,7 @@ class Task(ABC):
         return {}
 
     def figures(self, sample: Split) -> list[Figure]:
-        """Pictures of the model as it is now, drawn from `sample` (held-out data where there is any).
+        """Pictures of the model as it is now, drawn from `sample` (stored inputs, held-out ones where there are any).
 
         Must leave random states, modes and weights as they were.
         """

@@ -1,0 +1,91 @@
+"""MNIST and Fashion-MNIST, read from their four original files."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import NamedTuple
+
+import torch
+
+from engine.data.bundle import DataBundle, DataError, Split
+from engine.data.download import Download, fetch
+from engine.data.idx import read_idx
+from engine.schema import data as schema
+from engine.text import plain
+
+CLASSES = 10
+SIDE = 28
+
+
+class Family(NamedTuple):
+    """What tells the members of the family apart."""
+
+    torchvision_name: str
+    """Of the data set, and of its folder."""
+    mean: float
+    std: float
+    class_names: tuple[str, ...]
+
+
+MNIST = Family("MNIST", 0.1307, 0.3081, tuple("0123456789"))
+FASHION = Family(
+    "FashionMNIST",
+    0.2860,
+    0.3530,
+    ("T-shirt", "trouser", "pullover", "dress", "coat", "sandal", "shirt", "sneaker", "bag", "boot"),
+)
+
+
+def load_mnist(data: schema.Mnist, seed: int, data_dir: Path) -> DataBundle:
+    """Handwritten digits."""
+    return _load(MNIST, data.normalise, data_dir)
+
+
+def load_fashion_mnist(data: schema.FashionMnist, seed: int, data_dir: Path) -> DataBundle:
+    """Pictures of clothes."""
+    return _load(FASHION, data.normalise, data_dir)
+
+
+def _load(family: Family, normalise: bool, data_dir: Path) -> DataBundle:
+    folder = data_dir / family.torchvision_name / "raw"
+    return DataBundle(
+        train=_read_split(family, folder, "train"),
+        val=_read_split(family, folder, "t10k"),
+        input_shape=(1, SIDE, SIDE),
+        outputs=CLASSES,
+        class_names=family.class_names,
+        mean=family.mean if normalise else 0.0,
+        std=family.std if normalise else 1.0,
+    )
+
+
+def _read_split(family: Family, folder: Path, split: str) -> Split:
+    images_path = _present(family, folder, f"{split}-images-idx3-ubyte")
+    labels_path = _present(family, folder, f"{split}-labels-idx1-ubyte")
+    images, labels = read_idx(images_path), read_idx(labels_path)
+    if images.ndim != 3 or images.shape[1:] != (SIDE, SIDE) or not len(images):
+        raise _unfit(images_path, f"shape {images.shape}, not (N, {SIDE}, {SIDE})")
+    if labels.shape != images.shape[:1]:
+        raise _unfit(labels_path, f"shape {labels.shape}, but there are {len(images):,} images")
+    if labels.max() >= CLASSES:
+        raise _unfit(labels_path, f"class {labels.max()}, not 0 to {CLASSES - 1}")
+    return Split(torch.from_numpy(images).unsqueeze(1), torch.from_numpy(labels).long())
+
+
+def _unfit(path: Path, reason: str) -> DataError:
+    return DataError(f"{plain(str(path))} holds something else ({reason}): delete it, and it is downloaded again")
+
+
+def _present(family: Family, folder: Path, name: str) -> Path:
+    """The file, unpacked or packed; downloaded if it is there in neither form."""
+    packed = folder / f"{name}.gz"
+    for path in (folder / name, packed):
+        if path.is_file():
+            return path
+    from torchvision import datasets  # only now: importing it takes seconds
+
+    source = getattr(datasets, family.torchvision_name)
+    checksums = dict(source.resources)
+    urls = [f"{mirror.rstrip('/')}/{packed.name}" for mirror in source.mirrors]
+    fetch(Download(urls, packed, checksums[packed.name]))
+    return packed

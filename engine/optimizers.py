@@ -1,0 +1,141 @@
+"""Update rules from torch.optim, in their fastest form, without what they spend on hooks, profiling and dynamo."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Iterable
+from itertools import chain
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn import Parameter
+from torch.optim import Optimizer
+
+from engine.schema import optimizer as schema
+
+Groups = list[dict[str, Any]]
+
+LR_RATIO = "lr_ratio"
+"""Key of a parameter group: its learning rate as a share of the task's."""
+
+
+def build_optimizers(optimizer: schema.Optimizer, modules: dict[str, nn.Module]) -> dict[str, Optimizer]:
+    """The optimizers that `optimizer` describes for all trained parameters of `modules`, by name.
+
+    One, except for muon, which trains hidden matrices and leaves the rest to AdamW. Parameters must be on their device.
+    """
+    _spare_dynamo()
+    parameters = [p for p in chain.from_iterable(m.parameters() for m in modules.values()) if p.requires_grad]
+    if isinstance(optimizer, schema.Muon):
+        return _build_muon(optimizer, parameters, modules)
+    return {optimizer.kind: _BUILDERS[type(optimizer)](optimizer, _groups(optimizer, parameters))}
+
+
+def set_lr(optimizers: Iterable[Optimizer], lr: float) -> None:
+    """Let every parameter group learn at `lr` times its own ratio."""
+    for optimizer in optimizers:
+        for group in optimizer.param_groups:
+            value = lr * group.get(LR_RATIO, 1.0)
+            if isinstance(group["lr"], Tensor):  # so that a captured graph sees the change
+                group["lr"].fill_(value)
+            else:
+                group["lr"] = value
+
+
+def lean_step(optimizer: Optimizer) -> Callable[[], object]:
+    """The optimizer's update itself, to be called under `torch.no_grad()`.
+
+    `Optimizer.step` wraps it into hooks, a profiler range and dynamo's graph breaks, which cost a fifth of a small
+    step and import dynamo, a second or two, into every run. Nothing here uses them.
+    """
+    update = inspect.unwrap(type(optimizer).step)
+    return lambda: update(optimizer)
+
+
+def _spare_dynamo() -> None:
+    """Keep torch from importing dynamo just to exempt the making of an optimizer from compilation.
+
+    The attribute is where torch keeps the exempted function once made; where torch looks elsewhere this does nothing.
+    """
+    register = inspect.unwrap(Optimizer.add_param_group)
+    if not hasattr(register, "__dynamo_disable"):
+        setattr(register, "__dynamo_disable", register)
+
+
+def _groups(optimizer: schema.Optimizer, parameters: list[Parameter]) -> Groups:
+    """All parameters in one group, or matrices apart from biases and norms if only weights decay."""
+    if optimizer.decay == "all" or not optimizer.weight_decay:
+        return [{"params": parameters}]
+    groups: Groups = [
+        {"params": [p for p in parameters if p.ndim >= 2]},
+        {"params": [p for p in parameters if p.ndim < 2], "weight_decay": 0.0},
+    ]
+    return [group for group in groups if group["params"]]
+
+
+def _sgd(o: schema.Sgd, groups: Groups) -> Optimizer:
+    return torch.optim.SGD(
+        groups, o.lr, momentum=o.momentum, nesterov=o.nesterov, weight_decay=o.weight_decay, fused=True
+    )
+
+
+def _adagrad(o: schema.Adagrad, groups: Groups) -> Optimizer:
+    return torch.optim.Adagrad(groups, o.lr, eps=o.eps, weight_decay=o.weight_decay, **_fused_on(groups, "cpu", "cuda"))
+
+
+def _rmsprop(o: schema.RmsProp, groups: Groups) -> Optimizer:
+    return torch.optim.RMSprop(
+        groups, o.lr, alpha=o.alpha, eps=o.eps, weight_decay=o.weight_decay, momentum=o.momentum, foreach=True
+    )
+
+
+def _adam(o: schema.Adam, groups: Groups) -> Optimizer:
+    return torch.optim.Adam(groups, o.lr, (o.beta1, o.beta2), o.eps, o.weight_decay, amsgrad=o.amsgrad, fused=True)
+
+
+def _adamw(o: schema.AdamW, groups: Groups) -> Optimizer:
+    return torch.optim.AdamW(groups, o.lr, (o.beta1, o.beta2), o.eps, o.weight_decay, amsgrad=o.amsgrad, fused=True)
+
+
+def _nadam(o: schema.NAdam, groups: Groups) -> Optimizer:
+    return torch.optim.NAdam(groups, o.lr, (o.beta1, o.beta2), o.eps, o.weight_decay, foreach=True)
+
+
+def _radam(o: schema.RAdam, groups: Groups) -> Optimizer:
+    return torch.optim.RAdam(groups, o.lr, (o.beta1, o.beta2), o.eps, o.weight_decay, foreach=True)
+
+
+_BUILDERS: dict[type, Callable[[Any, Groups], Optimizer]] = {
+    schema.Sgd: _sgd,
+    schema.Adagrad: _adagrad,
+    schema.RmsProp: _rmsprop,
+    schema.Adam: _adam,
+    schema.AdamW: _adamw,
+    schema.NAdam: _nadam,
+    schema.RAdam: _radam,
+}
+
+
+def _fused_on(groups: Groups, *devices: str) -> dict[str, Any]:
+    return {"fused": True} if groups[0]["params"][0].device.type in devices else {"foreach": True}
+
+
+def _build_muon(o: schema.Muon, parameters: list[Parameter], modules: dict[str, nn.Module]) -> dict[str, Optimizer]:
+    hidden = {id(p) for module in modules.values() for p in hidden_matrices(module)}
+    matrices = [p for p in parameters if id(p) in hidden]
+    rest = _groups(o, [p for p in parameters if id(p) not in hidden])
+    ratio = o.adamw_lr_ratio
+    optimizers: dict[str, Optimizer] = {}
+    if matrices:
+        optimizers["muon"] = torch.optim.Muon(matrices, o.lr, weight_decay=o.weight_decay, momentum=o.momentum)
+    optimizers["adamw"] = torch.optim.AdamW(
+        [{LR_RATIO: ratio, **group} for group in rest], ratio * o.lr, weight_decay=o.weight_decay, fused=True
+    )
+    return optimizers
+
+
+def hidden_matrices(module: nn.Module) -> list[Tensor]:
+    """Weights of all linear layers but the last, which makes the output."""
+    layers = [layer for layer in module.modules() if isinstance(layer, nn.Linear)]
+    return [layer.weight for layer in layers[:-1]]

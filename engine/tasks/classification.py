@@ -1,0 +1,60 @@
+"""Choose one of several classes."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import torch.nn.functional as F
+from torch import Tensor
+
+from engine.data.bundle import Split
+from engine.figures import Figure
+from engine.schema import task as schema
+from engine.tasks.base import Observation
+from engine.tasks.class_pictures import matrix_figure, mistakes_figure, regions_figure, weights_figure
+from engine.tasks.supervised import Supervised, joined, mean_loss
+
+
+class ClassificationTask(Supervised):
+    """Cross-entropy of one logit per class."""
+
+    metric = "accuracy"
+    higher_is_better = True
+
+    def loss(self, outputs: Tensor, targets: Tensor) -> Tensor:
+        task = self.config.task
+        smoothing = task.label_smoothing if isinstance(task, schema.Classification) else 0.0
+        return self._cross_entropy(outputs, targets, smoothing)
+
+    def evaluation_loss(self, outputs: Tensor, targets: Tensor) -> Tensor:
+        """Cross-entropy without smoothing, so that runs with more and less of it compare."""
+        return self._cross_entropy(outputs, targets, 0.0)
+
+    def _cross_entropy(self, outputs: Tensor, targets: Tensor, smoothing: float) -> Tensor:
+        if self.config.task.loss == "nll":
+            outputs = F.log_softmax(outputs, dim=1)
+            if not smoothing:
+                return F.nll_loss(outputs, targets)
+        return F.cross_entropy(outputs, targets, label_smoothing=smoothing)
+
+    def measure(self, observations: Sequence[Observation]) -> dict[str, Tensor]:
+        right = joined(observations, "outputs").argmax(1) == joined(observations, "targets")
+        return {"loss": mean_loss(observations), "accuracy": right.float().mean()}
+
+    def figures(self, sample: Split) -> list[Figure]:
+        if self.data.input_shape == (2,):
+            return [regions_figure(self.data, sample, self._classes_of)]
+        probabilities = self.predict(self.data.prepare(sample.inputs)).softmax(1).numpy()
+        truth, guess = sample.targets.cpu().numpy(), probabilities.argmax(1)
+        figures = [matrix_figure(self.data, truth, guess)]
+        if len(self.data.input_shape) == 3:
+            figures.append(mistakes_figure(self.data, sample, probabilities))
+            if self.config.model.kind == "linear":
+                figures.insert(0, weights_figure(self.data, self.model))
+        return figures
+
+    def _classes_of(self, inputs: Tensor) -> np.ndarray:
+        """(N,) classes of prepared inputs."""
+        classes: np.ndarray = self.predict(inputs).argmax(1).numpy()
+        return classes

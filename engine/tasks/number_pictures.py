@@ -1,0 +1,100 @@
+"""Gauges and figures of models that predict numbers."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from engine.data.bundle import DataBundle, Split
+from engine.data.draws import floats
+from engine.figures import Figure
+
+Predict = Callable[[Tensor], Tensor]
+"""From prepared inputs (N, ...) to outputs (N, outputs) on the CPU."""
+
+POINTS_SHOWN = 600
+LINE_POINTS = 200
+NAMED_WEIGHTS = 4
+"""A model with more weights shows their norm instead of each."""
+
+
+def linear_gauges(model: nn.Module) -> dict[str, Tensor]:
+    """Weights and bias of one line or plane, each by itself, or the weights' norm if they are many."""
+    weight, bias = (getattr(model, name).detach().reshape(-1) for name in ("weight", "bias"))
+    if len(weight) > NAMED_WEIGHTS:
+        return {"norm/weight": torch.linalg.vector_norm(weight), "param/b": bias[0]}
+    names = ["w"] if len(weight) == 1 else [f"w{place}" for place in range(1, len(weight) + 1)]
+    return {f"param/{name}": value for name, value in zip([*names, "b"], [*weight, bias[0]], strict=True)}
+
+
+def linear_figures(data: DataBundle, gauges: dict[str, Tensor]) -> list[Figure]:
+    """How a linear model's gauges move, and where they stand beside the truth if that is known."""
+    history = Figure("history", "metrics", _history_title(gauges), {"keys": np.array(list(gauges))})
+    truth = data.true_parameters
+    if len(truth) < 3 or not all(f"param/{name}" in gauges for name in truth):
+        return [history]
+    arrays = {
+        "names": np.array(list(truth)),
+        "learned": np.array([float(gauges[f"param/{name}"]) for name in truth]),
+        "truth": np.array(list(truth.values())),
+    }
+    return [Figure("parameters", "compare", "Learned and true parameters", arrays), history]
+
+
+def _history_title(gauges: dict[str, Tensor]) -> str:
+    return "Size of the weights, step by step" if "norm/weight" in gauges else "Weights and bias, step by step"
+
+
+def fit_figure(data: DataBundle, predict: Predict) -> Figure:
+    """The curve a model draws over one-dimensional data, with the training points and, if known, the truth."""
+    points = thinned(data.train)
+    x = _x_of(data, points)
+    line_x = x_axis(data)
+    arrays = {
+        "x": x,
+        "y": points.targets.cpu().numpy().reshape(-1).astype(np.float64),
+        "line_x": line_x,
+        "line_y": predict(inputs_at(data, line_x)).numpy().reshape(-1).astype(np.float64),
+    }
+    if data.true_function is None:
+        return Figure("fit", "curve", "Fitted curve and training points", arrays)
+    arrays["truth_y"] = data.true_function(line_x)
+    return Figure("fit", "curve", "Fitted curve, training points and the truth without noise", arrays)
+
+
+def agreement_figure(data: DataBundle, sample: Split, predict: Predict) -> Figure:
+    """Predictions over targets: a perfect model's points lie on the line."""
+    points = thinned(sample)
+    truth = points.targets.cpu().numpy().reshape(-1).astype(np.float64)
+    guess = predict(data.prepare(points.inputs)).numpy().reshape(-1).astype(np.float64)
+    ends = np.array([truth.min(), truth.max()])
+    arrays = {"x": truth, "y": guess, "line_x": ends, "line_y": ends}
+    return Figure("agreement", "curve", "Predictions over targets: on the line they agree", arrays)
+
+
+def thinned(split: Split, rows: int = POINTS_SHOWN) -> Split:
+    """At most `rows` samples, evenly spread over the split."""
+    if len(split) <= rows:
+        return split
+    chosen = torch.linspace(0, len(split) - 1, rows, device=split.inputs.device).long()
+    return Split(split.inputs[chosen], split.targets[chosen])
+
+
+def x_axis(data: DataBundle, margin: float = 0.05) -> np.ndarray:
+    """(M,) values over all of one-dimensional data, held-out rows as well, and a `margin` (a share of it) beyond."""
+    x = np.concatenate([_x_of(data, split) for split in (data.train, data.val) if split is not None])
+    beyond = margin * ((x.max() - x.min()) or 1.0)
+    return np.linspace(x.min() - beyond, x.max() + beyond, LINE_POINTS)
+
+
+def inputs_at(data: DataBundle, x: np.ndarray) -> Tensor:
+    """(M, ...) inputs of samples that lie at (M,) places on the x axis."""
+    return floats(data.features_of_x(x) if data.features_of_x else x[:, None])
+
+
+def _x_of(data: DataBundle, split: Split) -> np.ndarray:
+    x: np.ndarray = split.inputs[:, data.x_column].cpu().numpy().astype(np.float64)
+    return x

@@ -1,0 +1,43 @@
+"""Predict numbers."""
+
+from __future__ import annotations
+
+import torch.nn.functional as F
+from torch import Tensor
+
+from engine.data.bundle import Split
+from engine.figures import Figure
+from engine.tasks.number_pictures import agreement_figure, fit_figure, linear_figures, linear_gauges
+from engine.tasks.supervised import Supervised
+
+
+class RegressionTask(Supervised):
+    """Squared error: its mean, half of that, or its sum."""
+
+    metric = "loss"
+    higher_is_better = False
+
+    def loss(self, outputs: Tensor, targets: Tensor) -> Tensor:
+        match self.config.task.loss:
+            case "mse":
+                return F.mse_loss(outputs, targets)
+            case "half-mse":
+                return F.mse_loss(outputs, targets) * 0.5
+            case _:
+                return F.mse_loss(outputs, targets, reduction="sum")
+
+    @property
+    def loss_is_sum(self) -> bool:
+        return self.config.task.loss == "mse-sum"
+
+    def gauges(self) -> dict[str, Tensor]:
+        return linear_gauges(self.model) if self._is_one_line else {}
+
+    def figures(self, sample: Split) -> list[Figure]:
+        has_curve = self.data.input_shape == (1,) or self.data.features_of_x is not None
+        figure = fit_figure(self.data, self.predict) if has_curve else agreement_figure(self.data, sample, self.predict)
+        return [figure, *(linear_figures(self.data, self.gauges()) if self._is_one_line else [])]
+
+    @property
+    def _is_one_line(self) -> bool:
+        return self.config.model.kind == "linear" and self.data.outputs == 1

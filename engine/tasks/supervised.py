@@ -1,0 +1,130 @@
+"""A module that learns to predict targets: the step that most tasks share."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+
+import torch
+from torch import Tensor, nn
+
+from engine.data.bundle import DataBundle
+from engine.models import build_model
+from engine.optimizers import build_optimizers, lean_step, set_lr
+from engine.schema import RunConfig
+from engine.tasks.base import Observation, Task
+
+ROWS_AT_ONCE = 16_384
+"""Samples predicted together for a figure."""
+
+
+class Supervised(Task):
+    """One module, one loss, one backward pass and one update per step."""
+
+    def __init__(self, config: RunConfig, data: DataBundle, device: torch.device) -> None:
+        super().__init__(config, data, device)
+        self.model = self.build_model().to(device)
+        self.modules = {"model": self.model}
+        self.optimizers = self.build_optimizers()
+        self._forward = self._train_forward()
+        self._parameters = list(self.model.parameters())
+        self._updates = [lean_step(optimizer) for optimizer in self.optimizers.values()]
+        self._clip_norm = config.trainer.clip_norm
+
+    def build_model(self) -> nn.Module:
+        """The module to train, on the CPU."""
+        return build_model(self.config.model, self.data)
+
+    def build_optimizers(self) -> dict[str, torch.optim.Optimizer]:
+        """What updates the module; empty if the task does that by hand."""
+        return build_optimizers(self.config.optimizer, self.modules)
+
+    @abstractmethod
+    def loss(self, outputs: Tensor, targets: Tensor) -> Tensor:
+        """What a step makes smaller: a scalar of (N, outputs) and the batch's targets."""
+
+    def evaluation_loss(self, outputs: Tensor, targets: Tensor) -> Tensor:
+        """What an evaluation measures; `loss`, unless that has a part that only serves training."""
+        return self.loss(outputs, targets)
+
+    @property
+    def loss_is_sum(self) -> bool:
+        """Whether `loss` is summed over a batch instead of averaged."""
+        return False
+
+    def set_lr(self, lr: float) -> None:
+        set_lr(self.optimizers.values(), lr)
+
+    def train_step(self, inputs: Tensor, targets: Tensor) -> Observation:
+        outputs = self._forward(inputs)
+        loss = self.loss(outputs, targets)
+        loss.backward()  # type: ignore[no-untyped-call] # torch has not typed it
+        with torch.no_grad():
+            if self._clip_norm:
+                nn.utils.clip_grad_norm_(self._parameters, self._clip_norm)
+            for update in self._updates:
+                update()
+        for parameter in self._parameters:
+            parameter.grad = None
+        return {"loss": loss.detach(), "outputs": outputs.detach(), "targets": targets}
+
+    def evaluate(self, inputs: Tensor, targets: Tensor) -> Observation:
+        with self.evaluation_mode():
+            outputs = self._cast_forward(self.model)(inputs)
+            return {"loss": self.evaluation_loss(outputs, targets), "outputs": outputs, "targets": targets}
+
+    def measure(self, observations: Sequence[Observation]) -> dict[str, Tensor]:
+        return {"loss": mean_loss(observations, self.loss_is_sum)}
+
+    @contextmanager
+    def evaluation_mode(self) -> Iterator[None]:
+        """Without gradients, dropout and updates of running statistics; all is as before in the end."""
+        was_training = self.model.training
+        self.model.eval()
+        try:
+            with torch.no_grad():
+                yield
+        finally:
+            self.model.train(was_training)
+
+    def predict(self, inputs: Tensor) -> Tensor:
+        """(N, outputs) float32 on the CPU of prepared inputs (N, ...), in evaluation mode, for figures."""
+        with self.evaluation_mode():
+            parts = [self.model(part.to(self.device)).float().cpu() for part in torch.split(inputs, ROWS_AT_ONCE)]
+        return torch.cat(parts)
+
+    def _train_forward(self) -> Callable[[Tensor], Tensor]:
+        forward: Callable[[Tensor], Tensor] = self.model
+        if self.config.trainer.compile:
+            forward = torch.compile(self.model)
+        return self._cast_forward(forward)
+
+    def _cast_forward(self, forward: Callable[[Tensor], Tensor]) -> Callable[[Tensor], Tensor]:
+        """`forward` at the precision asked for; outputs are float32 in any case, since losses want it."""
+        if self.config.trainer.precision == "fp32":
+            return forward
+
+        def forward_bf16(inputs: Tensor) -> Tensor:
+            with torch.autocast(self.device.type, torch.bfloat16):
+                outputs = forward(inputs)
+            return outputs.float()
+
+        return forward_bf16
+
+
+def mean_loss(observations: Sequence[Observation], loss_is_sum: bool = False) -> Tensor:
+    """The mean loss per sample over observations, whatever the batches' sizes."""
+    losses = torch.stack([observation["loss"] for observation in observations])
+    rows = [len(observation["targets"]) for observation in observations]
+    if loss_is_sum:
+        return losses.sum() / sum(rows)
+    if min(rows) == max(rows):
+        return losses.mean()
+    shares = torch.tensor([count / sum(rows) for count in rows], dtype=losses.dtype)
+    return (losses * shares.to(losses.device, non_blocking=True)).sum()
+
+
+def joined(observations: Sequence[Observation], key: str) -> Tensor:
+    """One tensor of a kind that every observation has, along the batch dimension."""
+    return torch.cat([observation[key] for observation in observations])
