@@ -5,35 +5,55 @@ from __future__ import annotations
 import numpy as np
 
 from engine.csv_shape import held_out_rows
-from engine.data.draws import generator
 
 
 def hold_out(rows: int, share: float, classes: np.ndarray | None = None) -> tuple[np.ndarray, np.ndarray]:
     """Indices of the rows to train on and of those held out, each ascending.
 
-    The choice depends on nothing but the table, so that runs with different seeds are measured on the same rows.
+    The choice depends on nothing but the table, so that runs with other seeds are measured on the same rows. It is the
+    choice of scikit-learn's `train_test_split(test_size=share, random_state=0, stratify=classes)`, so that results can
+    be laid beside those of others.
 
     Args:
         rows: How many rows there are, at least 2.
         share: Share of them to hold out.
         classes: (rows,) class of each row; each class is then held out in the same share.
     """
-    order = generator(0, "hold-out").permutation(rows)
-    if classes is not None:
-        order = order[np.argsort(_place_in_class(classes[order]), kind="stable")]
-    held_out = order[: held_out_rows(rows, share)]
-    chosen = np.zeros(rows, bool)
-    chosen[held_out] = True
-    return np.flatnonzero(~chosen), np.flatnonzero(chosen)
+    rng = np.random.RandomState(0)
+    held_out = held_out_rows(rows, share)
+    if classes is None:
+        chosen = rng.permutation(rows)[:held_out]
+    else:
+        chosen = _stratified(classes, held_out, rng)
+    is_held_out = np.zeros(rows, bool)
+    is_held_out[chosen] = True
+    return np.flatnonzero(~is_held_out), np.flatnonzero(is_held_out)
 
 
-def _place_in_class(classes: np.ndarray) -> np.ndarray:
-    """(N,) for each row, the share of its class that comes before it: any start of this order is stratified."""
-    places = np.empty(len(classes))
-    for value in np.unique(classes):
-        members = np.flatnonzero(classes == value)
-        places[members] = (np.arange(len(members)) + 0.5) / len(members)
-    return places
+def _stratified(classes: np.ndarray, held_out: int, rng: np.random.RandomState) -> np.ndarray:
+    _, class_of, counts = np.unique(classes, return_inverse=True, return_counts=True)
+    train_counts = _in_proportion(counts, len(classes) - held_out, rng)
+    _in_proportion(counts - train_counts, held_out, rng)  # takes all that is left: only its draws matter
+    chosen = []
+    for place, count in enumerate(counts):
+        members = np.flatnonzero(class_of == place)
+        chosen.append(members[rng.permutation(count)[train_counts[place] :]])
+    return np.concatenate(chosen)
+
+
+def _in_proportion(counts: np.ndarray, total: int, rng: np.random.RandomState) -> np.ndarray:
+    """Whole numbers that add up to `total`, in proportion to `counts`; equal remainders draw lots."""
+    exact = counts / counts.sum() * total
+    whole = np.floor(exact)
+    remainder, missing = exact - whole, int(total - whole.sum())
+    for value in np.unique(remainder)[::-1]:
+        if missing == 0:
+            break
+        tied = np.flatnonzero(remainder == value)
+        lots = rng.choice(tied, size=min(len(tied), missing), replace=False)
+        whole[lots] += 1
+        missing -= len(lots)
+    return whole.astype(int)
 
 
 def standardised(columns: np.ndarray, train: np.ndarray) -> np.ndarray:
