@@ -6,11 +6,11 @@ from collections import deque
 from collections.abc import Iterable, Mapping
 from difflib import get_close_matches
 from functools import cache
-from typing import Any
 
 from engine.schema.fields import SECTIONS, FieldSpec, fields_of, known_kinds, section_models
-from engine.schema.merge import Tree, parse_value
+from engine.schema.merge import Tree
 from engine.text import plain
+from tui.draft import parse
 from tui.errors import CommandError
 
 TOP_LEVEL = ("title", "teaches", "group")
@@ -46,7 +46,9 @@ def take_settings(argv: Iterable[str], own: Mapping[str, bool]) -> tuple[list[st
                 others.append(waiting.popleft())
         else:
             path = _path(flag, own)
-            _put(tree, path, _read(path, text if equals else _next_value(flag, path, waiting)))
+            spec = _spec(path)
+            value = text if equals else _next_value(flag, path, spec, waiting)
+            _put(tree, path, parse(spec, value) if spec else value)
     return others, tree
 
 
@@ -61,12 +63,27 @@ def specs(section: str) -> dict[str, FieldSpec]:
 
 @cache
 def setting_flags() -> tuple[str, ...]:
-    """Every flag that sets something, with its section."""
+    """Every flag that sets something."""
     flags = []
     for section in SECTIONS:
         flags += [f"--{section}.kind"] if known_kinds(section) else []
-        flags += [f"--{section}.{name.replace('_', '-')}" for name in specs(section)]
+        flags += [f"--{flag_name(spec)}" for spec in specs(section).values()]
     return tuple(flags)
+
+
+def flag_name(spec: FieldSpec) -> str:
+    """The field's flag without its dashes; fields of the trainer need no section."""
+    return dashed(spec.name) if spec.section == "trainer" else f"{spec.section}.{dashed(spec.name)}"
+
+
+def dashed(name: str) -> str:
+    """A field's name as flags write it."""
+    return name.replace("_", "-")
+
+
+def _ending(flag: str) -> str:
+    """A flag without its dashes and its section."""
+    return flag.removeprefix("--").rpartition(".")[2]
 
 
 def _path(flag: str, own: Iterable[str]) -> str:
@@ -87,19 +104,18 @@ def _hint(flag: str, own: Iterable[str]) -> str:
     if section in SECTIONS and known_kinds(section) and not key:
         return f"did you mean --{section}.kind?"
     flags = setting_flags()
-    wanted = (key or section).lower()
-    same = [known for known in flags if known.partition(".")[2] == wanted.replace("_", "-")]
+    wanted = dashed(_ending(flag)).lower()
+    same = [known for known in flags if _ending(known) == wanted]
     if same:
         return f"did you mean {' or '.join(same)}?"
     near = get_close_matches(flag, [*own, *flags], n=1, cutoff=0.7)
     if not near:
-        endings = {known.partition(".")[2]: known for known in reversed(flags)}
+        endings = {_ending(known): known for known in reversed(flags)}
         near = [endings[ending] for ending in get_close_matches(wanted, endings, n=1, cutoff=0.6)]
     return f"did you mean {near[0]}?" if near else "dltui train --help lists all"
 
 
-def _next_value(flag: str, path: str, waiting: deque[str]) -> str:
-    spec = _spec(path)
+def _next_value(flag: str, path: str, spec: FieldSpec | None, waiting: deque[str]) -> str:
     if spec is not None and spec.shape == "switch":
         return waiting.popleft() if waiting and waiting[0].lower() in SWITCH_WORDS else "true"
     if waiting and not waiting[0].startswith("--"):
@@ -113,18 +129,7 @@ def _spec(path: str) -> FieldSpec | None:
     return specs(section).get(key) if section in SECTIONS else None
 
 
-def _read(path: str, text: str) -> Any:
-    """The value in `text`, as the field's shape wants it."""
-    spec = _spec(path)
-    if spec is None or spec.shape in ("text", "choice"):
-        return text
-    if spec.shape == "list":
-        value = parse_value(text if text.lstrip().startswith("[") else f"[{text}]")
-        return value if isinstance(value, list) else [part.strip() for part in text.strip("[]").split(",")]
-    return parse_value(text)
-
-
-def _put(tree: Tree, path: str, value: Any) -> None:
+def _put(tree: Tree, path: str, value: object) -> None:
     section, dot, key = path.partition(".")
     if dot:
         tree.setdefault(section, {})[key] = value

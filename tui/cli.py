@@ -25,17 +25,32 @@ from tui.output import prepare_streams, width
 EXIT_USAGE, EXIT_INTERRUPTED = 2, 130
 HELP_COLUMNS = 110
 
-EXAMPLES = """examples:
-  dltui                                        open the screen: presets, runs, charts
+COMMANDS = """commands:
+  train PRESET          train a preset, here or in the background
+  resume RUN            go on with a run that was stopped, failed or died
+  attach [RUN]          open the screen in a run
+  presets               what can be trained
+  runs                  runs and how they stand
+  show RUN              all about one run
+  pause RUN             save a checkpoint and wait
+  continue RUN          go on after a pause
+  stop RUN              save a checkpoint and end the run
+  checkpoint RUN        keep a checkpoint of this very step
+  set RUN optimizer.lr=VALUE
+                        change the learning rate while a run goes on
+  doctor                what this box has: devices, torch, terminal, folders
+
+examples:
+  dltui                                        open the screen
   dltui train digits-mlp                       train a preset here, with a progress line
   dltui train digits-mlp --epochs 5 --optimizer.lr 0.01 --detach
                                                with changes, in the background
   dltui attach                                 see the newest run, with control of it
   dltui set digits-mlp-1 optimizer.lr=0.003    change the learning rate while it runs
-  dltui runs                                   what there is, and how it stands
+  dltui show digits-mlp-1 --json | jq .best    for scripts
 
 Runs are kept below DLTUI_RUNS, data sets below DLTUI_DATA, own presets below DLTUI_PRESETS;
-dltui doctor says where that is."""
+dltui doctor says where that is. dltui COMMAND --help says more of each."""
 
 TRAIN_EXAMPLES = """examples:
   dltui train spiral-relu
@@ -73,7 +88,10 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def _run(argv: list[str]) -> int:
     parser, commands = _parsers()
-    argv, settings = _part_settings(argv, commands["train"])
+    at = _command_place(argv)
+    if at is not None and argv[at] not in commands:
+        raise CommandError(f"no command '{plain(argv[at])[:80]}'; {_command_hint(argv[at], list(commands))}")
+    argv, settings = _part_settings(argv, at, commands["train"])
     try:
         args, unknown = parser.parse_known_args(argv)
     except SystemExit as ended:  # after --help or --version
@@ -107,7 +125,7 @@ def _show(args: Namespace, folder: Any) -> int:
         raise CommandError("the screen needs a terminal on stdin and stdout; without one: dltui train PRESET")
     from tui.app import make_app
 
-    app = make_app(args.runs, args.data, folder)
+    app = make_app(args.runs, args.data or data_dir(), folder)
     app.run()
     return app.return_code or 0
 
@@ -162,16 +180,6 @@ class _Parser(argparse.ArgumentParser):
         raise CommandError(f"{plain(message)}; see: {self.prog} --help")
 
 
-class _Commands(argparse._SubParsersAction):  # type: ignore[type-arg]  # the only way to a better message
-    """Says what was meant by a command that there is not."""
-
-    def __call__(self, parser: Any, namespace: Any, values: Any, option_string: str | None = None) -> None:
-        name = values[0]
-        if name not in self.choices:
-            raise CommandError(f"no command '{plain(name)[:80]}'; {_command_hint(name, list(self.choices))}")
-        super().__call__(parser, namespace, values, option_string)
-
-
 def _command_hint(name: str, commands: list[str]) -> str:
     if name in preset_paths() or name.endswith(".toml"):
         return f"did you mean: dltui train {plain(name)}?"
@@ -182,14 +190,14 @@ def _command_hint(name: str, commands: list[str]) -> str:
 def _parsers() -> tuple[_Parser, dict[str, _Parser]]:
     parser = _Parser(
         prog="dltui",
+        usage="dltui [COMMAND] [options]",
         description="The cockpit for deep learning in a terminal. Without a command: open the screen.",
-        epilog=EXAMPLES,
+        epilog=COMMANDS,
     )
     parser.add_argument("--version", action="version", version=f"dltui {version('dltui')}")
-    parser.set_defaults(act=_open_ui, command=None, runs=runs_dir(), data=data_dir(), json=False)
+    parser.set_defaults(act=_open_ui, command=None, runs=runs_dir(), data=None, json=False)
     _add_folders(parser)
-    parser.register("action", "parsers", _Commands)
-    commands = parser.add_subparsers(dest="command", metavar="COMMAND", title="commands", parser_class=_Parser)
+    commands = parser.add_subparsers(dest="command", help=argparse.SUPPRESS, prog="dltui", parser_class=_Parser)
     _add_train(commands)
     _add_listings(commands)
     _add_steering(commands)
@@ -199,7 +207,6 @@ def _parsers() -> tuple[_Parser, dict[str, _Parser]]:
 def _add_train(commands: Any) -> None:
     train = commands.add_parser(
         "train",
-        help="train a preset, here or in the background",
         usage="dltui train PRESET [--section.field VALUE …] [options]",
         description="Train a preset: a name, or the path of a .toml file. What --config holds is laid over it, "
         "settings over that.",
@@ -215,25 +222,43 @@ def _add_train(commands: Any) -> None:
     train.add_argument("--dry-run", action="store_true", help="print the whole configuration as TOML, train nothing")
     train.add_argument("-h", "--help", action="store_true", help="show this; with PRESET: its settings")
 
-    resume = _add(commands, "resume", "go on with a run that was stopped, failed or died", _from("tui.train", "resume"))
+    resume = _add(
+        commands,
+        "resume",
+        "Go on with a run that was stopped, failed or died, from its last checkpoint.",
+        _from("tui.train", "resume"),
+    )
     _add_run(resume)
     _add_manner(resume)
 
 
 def _add_listings(commands: Any) -> None:
-    presets = _add(commands, "presets", "what can be trained", _from("tui.listing", "presets"))
+    presets = _add(
+        commands,
+        "presets",
+        "What can be trained: name, title, what it teaches, data set, parameters.",
+        _from("tui.listing", "presets"),
+    )
     _add_json(presets)
-    runs = _add(commands, "runs", "runs and how they stand", _from("tui.listing", "runs"))
+    runs = _add(commands, "runs", "Runs and how they stand, most recently changed first.", _from("tui.listing", "runs"))
     _add_folders(runs, data=False)
     _add_json(runs)
-    show = _add(commands, "show", "all about one run", _from("tui.show", "show"))
+    show = _add(
+        commands,
+        "show",
+        "All about one run: what it changed of its preset, its curves, its best, its checkpoints, its last words.",
+        _from("tui.show", "show"),
+    )
     _add_run(show)
     _add_json(show)
-    attach = _add(commands, "attach", "open the screen in a run", _attach)
+    attach = _add(commands, "attach", "Open the screen in a run.", _attach)
     attach.add_argument("run", metavar="RUN", nargs="?", help="name or path (default: the newest that is training)")
     _add_folders(attach)
     doctor = _add(
-        commands, "doctor", "what this box has: devices, torch, terminal, folders", _from("tui.doctor", "doctor")
+        commands,
+        "doctor",
+        "What this box has: devices, torch, terminal, folders. Exit status 1 if anything is broken.",
+        _from("tui.doctor", "doctor"),
     )
     _add_folders(doctor)
     _add_json(doctor)
@@ -241,19 +266,19 @@ def _add_listings(commands: Any) -> None:
 
 def _add_steering(commands: Any) -> None:
     for name, function, text in (
-        ("pause", "pause", "save a checkpoint and wait"),
-        ("continue", "continue_", "go on after a pause"),
-        ("stop", "stop", "save a checkpoint and end the run"),
-        ("checkpoint", "checkpoint", "keep a checkpoint of this very step"),
+        ("pause", "pause", "Save a checkpoint and wait."),
+        ("continue", "continue_", "Go on after a pause."),
+        ("stop", "stop", "Save a checkpoint and end the run; dltui resume goes on with it."),
+        ("checkpoint", "checkpoint", "Keep a checkpoint of this very step."),
     ):
         _add_run(_add(commands, name, text, _from("tui.steer", function)))
-    setter = _add(commands, "set", "change the learning rate while a run goes on", _from("tui.steer", "set_value"))
+    setter = _add(commands, "set", "Change the learning rate while a run goes on.", _from("tui.steer", "set_value"))
     _add_run(setter)
     setter.add_argument("assignment", metavar="optimizer.lr=VALUE", help="such as optimizer.lr=0.003")
 
 
 def _add(commands: Any, name: str, text: str, act: Callable[[Namespace], int]) -> _Parser:
-    parser: _Parser = commands.add_parser(name, help=text, description=text[:1].upper() + text[1:] + ".")
+    parser: _Parser = commands.add_parser(name, description=text)
     parser.set_defaults(act=act)
     return parser
 
@@ -287,9 +312,8 @@ def _folder(text: str) -> Path:
 # -- odds and ends -----------------------------------------------------------------------------------------------------
 
 
-def _part_settings(argv: list[str], train: _Parser) -> tuple[list[str], dict[str, Any]]:
+def _part_settings(argv: list[str], at: int | None, train: _Parser) -> tuple[list[str], dict[str, Any]]:
     """Take the settings out of `dltui … train …`, before argparse mistakes their values for a preset."""
-    at = _command_place(argv)
     if at is None or argv[at] != "train":
         return argv, {}
     own = {option: action.nargs != 0 for action in train._actions for option in action.option_strings}
@@ -298,6 +322,7 @@ def _part_settings(argv: list[str], train: _Parser) -> tuple[list[str], dict[str
 
 
 def _command_place(argv: list[str]) -> int | None:
+    """Where the command stands, None if there is none."""
     skip = False
     for place, token in enumerate(argv):
         if not skip and not token.startswith("-"):

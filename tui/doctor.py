@@ -17,7 +17,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
-from engine.places import user_presets_dir
+from engine.places import data_dir, user_presets_dir
 from engine.text import plain
 from presets import load_presets
 from tui.output import can_show, print_json, styled
@@ -47,7 +47,7 @@ class Finding(NamedTuple):
 def doctor(args: Namespace) -> int:
     """`dltui doctor`: exit 1 if anything is broken."""
     findings: list[Finding] = []
-    for finding in examine(args.runs, args.data):
+    for finding in examine(args.runs, args.data or data_dir()):
         findings.append(finding)
         if not args.json:
             print(_line(finding), flush=True)
@@ -58,7 +58,7 @@ def doctor(args: Namespace) -> int:
 
 def _line(finding: Finding) -> str:
     mark, ascii_mark, style = MARKS[finding.level]
-    return f"{styled(mark if can_show(mark) else ascii_mark, style)} {finding.name:<10}  {finding.text}"
+    return f"{styled(mark if can_show(mark) else ascii_mark, style)} {finding.name:<11}  {finding.text}"
 
 
 def examine(runs: Path, data: Path) -> Iterator[Finding]:

@@ -7,6 +7,8 @@ from typing import Any
 
 from engine.schema import RunConfig
 from engine.schema.fields import SECTIONS, FieldSpec, fields_of, known_kinds, section_models
+from tui.arguments import dashed, flag_name
+from tui.draft import text_of
 
 INDENT = 2
 COLUMN = 36
@@ -20,7 +22,7 @@ def all_settings(columns: int) -> str:
         margin = max(map(len, kinds)) + 2 * INDENT
         blocks.append(f"{section}{'.kind' if known_kinds(section) else ''}")
         for kind in kinds:
-            fields = ", ".join(f"{_dashed(spec.name)} {shown(spec.default)}" for spec in fields_of(section, kind))
+            fields = ", ".join(f"{dashed(spec.name)} {shown(spec.default)}" for spec in fields_of(section, kind))
             blocks += _entry(" " * INDENT + kind, margin if kind else INDENT, fields, columns)
     return "\n".join(blocks)
 
@@ -40,22 +42,13 @@ def settings_of(config: RunConfig, columns: int) -> str:
     return "\n".join(blocks).lstrip("\n")
 
 
-def flag_name(spec: FieldSpec) -> str:
-    """The field's flag without its dashes; fields of the trainer need no section."""
-    return _dashed(spec.name) if spec.section == "trainer" else f"{spec.section}.{_dashed(spec.name)}"
-
-
-def _dashed(name: str) -> str:
-    return name.replace("_", "-")
-
-
 def shown(value: Any) -> str:
     """A value as a person would type it."""
     if isinstance(value, bool):
         return str(value).lower()
     if isinstance(value, list):
         return ",".join(map(str, value))
-    return f"{value:g}" if isinstance(value, float) else str(value) or '""'
+    return text_of(value) or '""'
 
 
 def _range(spec: FieldSpec) -> str:

@@ -15,7 +15,7 @@ import msgspec
 import tomlkit
 
 from engine import events as ev
-from engine.places import data_dir as default_data_dir
+from engine.places import data_dir
 from engine.run_folder import RunFolder, create_run, find_run
 from engine.run_report import report
 from engine.run_state import RunState
@@ -48,7 +48,7 @@ def train(args: Namespace) -> int:
     if args.dry_run:
         _print_config(request, args.json)
         return 0
-    data = request.data or default_data_dir()
+    data = request.data or data_dir()
     if args.detach:
         folder = create_run(args.runs, request.config, data, args.name)
         try:
