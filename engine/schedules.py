@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from math import cos, pi, sqrt
+from math import cos, pi, pow, sqrt
 
 from engine.schema import schedule as schema
 
@@ -26,9 +26,9 @@ def lr_factor(schedule: schema.Schedule, step: int, steps_per_epoch: int, epochs
         case schema.Constant():
             return climb
         case schema.Step():
-            return climb * float(schedule.gamma ** (step // steps_per_epoch // schedule.every))
+            return climb * pow(schedule.gamma, step // steps_per_epoch // schedule.every)
         case schema.Exponential():
-            return climb * schedule.gamma**epoch
+            return climb * pow(schedule.gamma, epoch)
         case schema.Cosine():
             return climb * _cosine(_share(step - warmup, total - warmup), 1.0, schedule.floor)
         case schema.CosineRestarts():

@@ -21,10 +21,7 @@ def hold_out(rows: int, share: float, classes: np.ndarray | None = None) -> tupl
     """
     rng = np.random.RandomState(0)
     held_out = held_out_rows(rows, share)
-    if classes is None:
-        chosen = rng.permutation(rows)[:held_out]
-    else:
-        chosen = _stratified(classes, held_out, rng)
+    chosen = rng.permutation(rows)[:held_out] if classes is None else _stratified(classes, held_out, rng)
     is_held_out = np.zeros(rows, bool)
     is_held_out[chosen] = True
     return np.flatnonzero(~is_held_out), np.flatnonzero(is_held_out)
@@ -53,7 +50,8 @@ def _in_proportion(counts: np.ndarray, total: int, rng: np.random.RandomState) -
         lots = rng.choice(tied, size=min(len(tied), missing), replace=False)
         whole[lots] += 1
         missing -= len(lots)
-    return whole.astype(int)
+    numbers: np.ndarray = whole.astype(int)
+    return numbers
 
 
 def standardised(columns: np.ndarray, train: np.ndarray) -> np.ndarray:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated, Literal
 
 from pydantic import Field
 
+from engine.csv_shape import csv_shape, held_out_rows
 from engine.schema.base import DataFacts, Section
 
 Rows = Annotated[int, Field(ge=1, le=10_000_000)]
@@ -18,7 +20,7 @@ class Points(Section):
 
     kind: Literal["points"] = "points"
 
-    def facts(self) -> DataFacts:
+    def facts(self, data_dir: Path | None = None) -> DataFacts:
         return DataFacts("features", (1,), "numbers", 1, 3, 1)
 
 
@@ -29,7 +31,7 @@ class LinearSynthetic(Section):
     rows: Rows = Field(1000, description="Rows to train on; a fifth as many are drawn to be held out.")
     noise: Noise = Field(0.01, description=NOISE)
 
-    def facts(self) -> DataFacts:
+    def facts(self, data_dir: Path | None = None) -> DataFacts:
         return DataFacts("features", (2,), "numbers", 1, self.rows, max(1, self.rows // 5))
 
 
@@ -42,7 +44,7 @@ class Polynomial(Section):
     val_rows: Rows = Field(100, description="Rows held out.")
     noise: Noise = Field(0.1, description=NOISE)
 
-    def facts(self) -> DataFacts:
+    def facts(self, data_dir: Path | None = None) -> DataFacts:
         return DataFacts("features", (self.degree,), "numbers", 1, self.train_rows, self.val_rows)
 
 
@@ -55,7 +57,7 @@ class HighDimensional(Section):
     val_rows: Rows = Field(100, description="Rows held out.")
     noise: Noise = Field(0.01, description=NOISE)
 
-    def facts(self) -> DataFacts:
+    def facts(self, data_dir: Path | None = None) -> DataFacts:
         return DataFacts("features", (self.features,), "numbers", 1, self.train_rows, self.val_rows)
 
 
@@ -66,7 +68,7 @@ class Cubic(Section):
     rows: Rows = Field(100, description="Rows to train on; as many are drawn to be held out.")
     noise: Noise = Field(0.05, description=NOISE)
 
-    def facts(self) -> DataFacts:
+    def facts(self, data_dir: Path | None = None) -> DataFacts:
         return DataFacts("features", (1,), "numbers", 1, self.rows, self.rows)
 
 
@@ -75,7 +77,7 @@ class Hours(Section):
 
     kind: Literal["hours"] = "hours"
 
-    def facts(self) -> DataFacts:
+    def facts(self, data_dir: Path | None = None) -> DataFacts:
         return DataFacts("features", (1,), "binary", 1, 3, None)
 
 
@@ -84,7 +86,7 @@ class Xor(Section):
 
     kind: Literal["xor"] = "xor"
 
-    def facts(self) -> DataFacts:
+    def facts(self, data_dir: Path | None = None) -> DataFacts:
         return DataFacts("features", (2,), "binary", 1, 4, None)
 
 
@@ -98,7 +100,7 @@ class Spiral(Section):
         0.2, description="Standard deviation of the noise on the angle.", json_schema_extra={"unit": "rad"}
     )
 
-    def facts(self) -> DataFacts:
+    def facts(self, data_dir: Path | None = None) -> DataFacts:
         return DataFacts(
             "features", (2,), "classes", self.arms, self.arms * self.points, self.arms * (self.points // 5)
         )
@@ -109,7 +111,7 @@ class Digits(Section):
 
     kind: Literal["digits"] = "digits"
 
-    def facts(self) -> DataFacts:
+    def facts(self, data_dir: Path | None = None) -> DataFacts:
         return DataFacts("image", (1, 8, 8), "classes", 10, 1437, 360)
 
 
@@ -121,7 +123,7 @@ class BreastCancer(Section):
         True, description="Shift and scale each feature to mean 0 and deviation 1 (of the training rows)."
     )
 
-    def facts(self) -> DataFacts:
+    def facts(self, data_dir: Path | None = None) -> DataFacts:
         return DataFacts("features", (30,), "binary", 1, 455, 114)
 
 
@@ -146,8 +148,19 @@ class Csv(Section):
         False, description="Shift and scale each feature to mean 0 and deviation 1 (of the training rows)."
     )
 
-    def facts(self) -> DataFacts:
-        return DataFacts("features", None, self.targets, 1, None, None)
+    def facts(self, data_dir: Path | None = None) -> DataFacts:
+        """Rows and columns are known if the file lies in `data_dir` and is small enough to be counted in passing."""
+        unknown = DataFacts("features", None, self.targets, 1, None, None)
+        if data_dir is None:
+            return unknown
+        try:
+            rows, columns = csv_shape(data_dir / Path(self.path).expanduser())
+        except (OSError, ValueError, RuntimeError):  # loading it will say what is wrong
+            return unknown
+        if rows < 2 or columns < 2:
+            return unknown
+        held_out = held_out_rows(rows, self.val_share)
+        return unknown._replace(input_shape=(columns - 1,), train_rows=rows - held_out, val_rows=held_out)
 
 
 class Mnist(Section):
@@ -158,7 +171,7 @@ class Mnist(Section):
         True, description="Shift and scale pixels by the data set's mean and deviation (0.1307, 0.3081); else 0 to 1."
     )
 
-    def facts(self) -> DataFacts:
+    def facts(self, data_dir: Path | None = None) -> DataFacts:
         return DataFacts("image", (1, 28, 28), "classes", 10, 60_000, 10_000)
 
 
@@ -170,7 +183,7 @@ class FashionMnist(Section):
         False, description="Shift and scale pixels by the data set's mean and deviation (0.2860, 0.3530); else 0 to 1."
     )
 
-    def facts(self) -> DataFacts:
+    def facts(self, data_dir: Path | None = None) -> DataFacts:
         return DataFacts("image", (1, 28, 28), "classes", 10, 60_000, 10_000)
 
 

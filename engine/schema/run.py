@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from math import ceil
+from pathlib import Path
 
 from pydantic import Field, model_validator
 
 from engine.schema.base import DataFacts, Section, reject
 from engine.schema.data import Data
 from engine.schema.model import Linear, Mlp, Model
-from engine.schema.optimizer import Optimizer, Sgd
+from engine.schema.optimizer import Muon, Optimizer, Sgd
 from engine.schema.schedule import Constant, Schedule
 from engine.schema.task import Classification, ClassificationNumpy, RegressionScratch, Task
 from engine.schema.trainer import Display, Trainer
@@ -39,11 +40,16 @@ class RunConfig(Section):
             _check_scratch(self)
         if isinstance(self.task, ClassificationNumpy):
             _check_numpy(self)
+        if isinstance(self.optimizer, Muon) and isinstance(self.model, Linear):
+            reject(
+                "optimizer.kind",
+                "optimizer 'muon' is for hidden matrices, and model 'linear' has none: choose adamw, or model mlp",
+            )
         return self
 
-    def facts(self) -> DataFacts:
-        """Shape of the data, as far as it is known without loading it."""
-        return self.data.facts()
+    def facts(self, data_dir: Path | None = None) -> DataFacts:
+        """Shape of the data, as far as it is known without loading it; of a user's own file only given `data_dir`."""
+        return self.data.facts(data_dir)
 
     def parameter_count(self, facts: DataFacts | None = None) -> int | None:
         """Number of trained parameters; None while the data's shape is unknown."""

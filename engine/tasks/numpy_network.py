@@ -76,15 +76,17 @@ def _activate(hidden: Array, activation: str) -> Array:
         case "tanh":
             return np.tanh(hidden)
         case _:
-            return 0.5 * (1 + np.tanh(0.5 * hidden))  # the sigmoid, without overflow
+            sigmoid: Array = 0.5 * (1 + np.tanh(0.5 * hidden))  # 1 / (1 + exp(-x)), without overflow
+            return sigmoid
 
 
 def _derivative(hidden: Array, active: Array, activation: str) -> Array:
     """The activation's slope, mostly in terms of its value."""
     match activation:
         case "relu":
-            return (hidden > 0).astype(hidden.dtype)
+            slope: Array = (hidden > 0).astype(hidden.dtype)
         case "tanh":
-            return 1 - active * active
+            slope = 1 - active**2
         case _:
-            return active * (1 - active)
+            slope = active * (1 - active)
+    return slope
