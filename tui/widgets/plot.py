@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import NamedTuple
 
 import numpy as np
@@ -27,16 +27,8 @@ class Run(NamedTuple):
     role: Role
 
 
-@dataclass
-class Drawing:
-    """A drawn chart."""
-
-    rows: list[list[Run]]
-    """From the top, each as wide as asked for."""
-    has_gaps: bool = False
-    """Whether values that are not finite were marked at the top."""
-    has_nonpositive: bool = False
-    """Whether values that have no logarithm were marked at the bottom."""
+Drawing = list[list[Run]]
+"""Lines of a chart from the top, each as wide as asked for."""
 
 
 def draw_chart(curves: Sequence[Curve], marks: Sequence[Mark], width: int, height: int, look: Look) -> Drawing:
@@ -45,7 +37,7 @@ def draw_chart(curves: Sequence[Curve], marks: Sequence[Mark], width: int, heigh
     Any data and any size will do: what does not fit is left out, axes before curves.
     """
     if width < 1 or height < 1:
-        return Drawing([])
+        return []
     return _Canvas(curves, marks, width, height, look).draw()
 
 
@@ -88,8 +80,7 @@ class _Canvas:
         self._draw_misfits(cells, roles)
         self._draw_marks(cells, roles)
         self._draw_ends(cells, roles)
-        rows = [_runs(*line) for line in zip(cells, roles, strict=True)]
-        return Drawing(rows, bool(len(self.bad)), bool(len(self.nonpositive)))
+        return [_runs(*line) for line in zip(cells, roles, strict=True)]
 
     def _monitor(self) -> monitor_class:
         monitor = monitor_class()

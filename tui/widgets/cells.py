@@ -1,0 +1,75 @@
+"""A picture made of character cells: text, colours, and two pixels per cell by half blocks."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+from rich.segment import Segment
+from textual.strip import Strip
+
+from tui.widgets.narrow import narrow
+from tui.widgets.palette import Palette, Rgb, style_of
+
+Pixels = NDArray[np.uint8]
+
+
+class Cells:
+    """`height` rows of `width` cells. What is put outside of them is left out."""
+
+    def __init__(self, width: int, height: int, palette: Palette) -> None:
+        self.width, self.height, self.palette = max(0, width), max(0, height), palette
+        self.chars = [[" "] * self.width for _ in range(self.height)]
+        self.inks: list[list[Rgb | None]] = [[None] * self.width for _ in range(self.height)]
+        self.papers: list[list[Rgb | None]] = [[None] * self.width for _ in range(self.height)]
+        self.bold: set[tuple[int, int]] = set()
+
+    def put(
+        self, row: int, column: int, text: str, ink: Rgb | None = None, paper: Rgb | None = None, bold: bool = False
+    ) -> None:
+        """Write `text`; without `paper` what lies behind stays."""
+        if not 0 <= row < self.height:
+            return
+        for at, char in enumerate(narrow(text), column):
+            if 0 <= at < self.width:
+                self.chars[row][at] = char
+                self.inks[row][at] = ink or self.palette.foreground
+                if paper is not None:
+                    self.papers[row][at] = paper
+                if bold:
+                    self.bold.add((row, at))
+
+    def put_pixels(self, row: int, column: int, pixels: Pixels) -> None:
+        """Put a picture (H, W, 3), two rows of pixels per row of cells; an odd last row is half a cell."""
+        for offset in range(0, len(pixels), 2):
+            line = row + offset // 2
+            if not 0 <= line < self.height:
+                continue
+            upper = pixels[offset].tolist()
+            lower = pixels[offset + 1].tolist() if offset + 1 < len(pixels) else [None] * len(upper)
+            for at, (top, bottom) in enumerate(zip(upper, lower, strict=True), column):
+                if 0 <= at < self.width:
+                    self.chars[line][at] = "▀"
+                    self.inks[line][at] = tuple(top)
+                    self.papers[line][at] = None if bottom is None else tuple(bottom)
+
+    def paper_at(self, row: int, column: int) -> Rgb | None:
+        """The colour behind a cell; for a cell of pixels its lower one."""
+        return self.papers[row][column] if 0 <= row < self.height and 0 <= column < self.width else None
+
+    def strips(self) -> list[Strip]:
+        """The picture as Textual draws it."""
+        return [self._strip(row) for row in range(self.height)]
+
+    def text(self) -> str:
+        """The picture without its colours."""
+        return "\n".join("".join(row) for row in self.chars)
+
+    def _strip(self, row: int) -> Strip:
+        chars, looks = self.chars[row], list(zip(self.inks[row], self.papers[row], strict=True))
+        bold = [(row, at) in self.bold for at in range(self.width)]
+        segments, start = [], 0
+        for at in range(1, self.width + 1):
+            if at == self.width or looks[at] != looks[start] or bold[at] != bold[start]:
+                segments.append(Segment("".join(chars[start:at]), style_of(*looks[start], bold[start])))
+                start = at
+        return Strip(segments, self.width)

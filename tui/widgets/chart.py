@@ -1,0 +1,100 @@
+"""A live chart of a run's curves."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable, Hashable, Sequence
+from dataclasses import dataclass, field
+
+from textual.content import Content
+from textual.strip import Strip
+
+from tui.widgets.curves import GLYPHS, Curve, Role
+from tui.widgets.extents import Look, Mark, Marker, misfits
+from tui.widgets.narrow import narrow
+from tui.widgets.palette import ROLE_COLORS, Palette
+from tui.widgets.picture import Picture, drawing_strips
+from tui.widgets.plot import Run, draw_chart
+from tui.widgets.quantities import number
+
+COST_RATIO = 20
+"""Times longer than drawing took must pass before the next: a chart takes at most 5 % of a core."""
+MARKERS: tuple[Marker, ...] = ("braille", "hd", "dot")
+
+
+@dataclass(frozen=True, eq=False)
+class ChartContent:
+    """What a chart shows."""
+
+    title: str
+    curves: Sequence[Curve] = ()
+    marks: Sequence[Mark] = ()
+    look: Look = field(default_factory=Look)
+    notes: tuple[str, ...] = ()
+    """Said in the lower border: scales, smoothing, what is missing."""
+    latest: tuple[tuple[str, Role, float | None], ...] = ()
+    """Label, role and last value of each curve, for the legend."""
+    waiting: str = "no values yet"
+    """Said where there are no curves."""
+
+
+class Chart(Picture):
+    """Draws what it is offered, when that differs from what it shows, and not more often than drawing is cheap."""
+
+    def __init__(self, id: str | None = None) -> None:
+        super().__init__(id=id)
+        self._content = ChartContent("")
+        self._key: Hashable = None
+        self._due_at_s = 0.0
+        self._took_s = 0.0
+
+    def offer(self, key: Hashable, build: Callable[[], ChartContent], urgent: bool = False) -> None:
+        """Show what `build` makes, unless `key` is that of the content shown.
+
+        While the last drawing was too short ago nothing happens: offer again. `urgent` content, which a key press
+        asked for, is shown at once.
+        """
+        now_s = time.perf_counter()
+        if key == self._key or (now_s < self._due_at_s and not urgent):
+            return
+        self._key, self._content = key, build()
+        self._took_s = time.perf_counter() - now_s
+        self.border_title, self.border_subtitle = self._legend(), Content(self._notes())
+        self.redraw()
+
+    def draw(self, width: int, height: int, palette: Palette) -> list[Strip]:
+        """The chart, or a word on why there is none."""
+        began_s = time.perf_counter()
+        content = self._content
+        drawing = draw_chart(content.curves, content.marks, width, height, content.look)
+        if not any(len(curve.x) for curve in content.curves):
+            drawing[height // 2] = [Run(narrow(content.waiting, width).center(width), Role.AXIS)]
+        strips = drawing_strips(drawing, palette)
+        self._due_at_s = time.perf_counter() + COST_RATIO * (self._took_s + time.perf_counter() - began_s)
+        return strips
+
+    def _notes(self) -> str:
+        content = self._content
+        bad, nonpositive = misfits(content.curves, content.look.log_y)
+        notes = list(content.notes)
+        if len(bad):
+            notes.append("× not finite")
+        if len(nonpositive):
+            notes.append("× below: not above 0")
+        return " · ".join(narrow(note, 60) for note in notes)
+
+    def _legend(self) -> Content:
+        parts = [Content.styled(narrow(self._content.title), "bold")]
+        for label, role, value in self._content.latest:
+            shown = "×" if value is None else number(value)
+            parts.append(
+                Content.styled(f"  {GLYPHS.get(role, '•')} {narrow(label, 20)} {shown}", f"${ROLE_COLORS[role]}")
+            )
+        return Content("").join(parts)
+
+
+def default_marker() -> Marker:
+    """What curves are made of: `DLTUI_MARKER`, braille unless it says otherwise."""
+    wanted = os.environ.get("DLTUI_MARKER", "")
+    return next((marker for marker in MARKERS if marker == wanted), "braille")

@@ -1,0 +1,152 @@
+"""Decision regions: a tinted map of what the model says, with the data points over it."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from engine.figures import FigureError
+from tui.widgets.cells import Cells
+from tui.widgets.curves import Floats
+from tui.widgets.figure_arrays import Arrays, Ints, integers, name_of, numbers, same_length, words
+from tui.widgets.narrow import narrow
+from tui.widgets.palette import Palette
+
+SOLID = "●▲■◆▼★"
+HOLLOW = "○△□◇▽☆"
+"""Solid signs are data points, hollow ones what the model says of a place."""
+
+_STRETCH = 1.5
+"""A map may be that much wider than true to scale: a terminal is wide."""
+_TINT = 0.36
+_LATTICE = (7, 3)
+"""Cells between two hollow signs, across and down."""
+
+
+def draw_regions(arrays: Arrays, width: int, height: int, palette: Palette) -> Cells:
+    """The figure `regions` in `width` times `height` cells.
+
+    Raises:
+        FigureError: the arrays make no such figure.
+    """
+    regions = _Regions(arrays)
+    cells = Cells(width, height, palette)
+    legend = regions.legend()
+    legend_width = min(28, max((len(line) for line, _ in legend), default=0))
+    beside = width >= legend_width + 24 and height >= 4
+    lines, columns = (height, width - legend_width - 2) if beside else (height - 1 if height >= 4 else height, width)
+    columns = min(columns, max(1, round(2 * lines * regions.aspect * _STRETCH)))
+    if lines < 1 or columns < 1:
+        return cells
+    left = max(0, (width - columns - legend_width - 2) // 2) if beside else (width - columns) // 2
+    _draw_map(cells, regions, left, columns, lines)
+    _draw_points(cells, regions, left, columns, lines)
+    if beside:
+        top = max(0, (height - len(legend)) // 2)
+        for row, (line, index) in enumerate(legend, top):
+            ink = palette.muted if index < 0 else palette.class_color(index)
+            cells.put(row, left + columns + 2, narrow(line, legend_width), ink)
+    elif lines < height:
+        _draw_line_of_names(cells, regions, height - 1)
+    return cells
+
+
+class _Regions:
+    """The checked arrays."""
+
+    def __init__(self, arrays: Arrays) -> None:
+        self.classes = integers(arrays, "classes", 2)
+        if not self.classes.size:
+            raise FigureError("array 'classes' is empty")
+        extent = numbers(arrays, "extent", 1)
+        if len(extent) != 4 or not np.isfinite(extent).all():
+            raise FigureError("'extent' is not four numbers x0 x1 y0 y1")
+        self.x0, self.x1, self.y0, self.y1 = extent.tolist()
+        if not (self.x1 > self.x0 and self.y1 > self.y0):
+            raise FigureError("'extent' is empty")
+        points, self.labels = numbers(arrays, "points", 2), integers(arrays, "labels", 1)
+        same_length(points=len(points), labels=len(self.labels))
+        if points.shape[1] != 2:
+            raise FigureError("'points' has not two columns")
+        with np.errstate(all="ignore"):
+            across = (points[:, 0] - self.x0) / (self.x1 - self.x0)
+            down = (self.y1 - points[:, 1]) / (self.y1 - self.y0)
+        inside = (across >= 0) & (across <= 1) & (down >= 0) & (down <= 1)
+        self.across: Floats = across[inside]
+        self.down: Floats = down[inside]
+        self.labels = self.labels[inside]
+        self.names = words(arrays, "names")
+        self.count = max(1, min(36, len(self.names)))
+
+    @property
+    def aspect(self) -> float:
+        """Width to height."""
+        return float(np.clip((self.x1 - self.x0) / (self.y1 - self.y0), 0.1, 10))
+
+    def predicted(self, across: Floats, down: Floats) -> Ints:
+        """The class said of each place, given as shares of the map."""
+        rows, columns = self.classes.shape
+        at = (np.minimum((down * rows).astype(int), rows - 1), np.minimum((across * columns).astype(int), columns - 1))
+        return np.asarray(self.classes[at])
+
+    def sign(self, index: int, solid: bool) -> str:
+        """The sign of a class: a shape, or a letter where there are more classes than shapes."""
+        if self.count <= len(SOLID):
+            return (SOLID if solid else HOLLOW)[index % len(SOLID)]
+        return "0123456789abcdefghijklmnopqrstuvwxyz"[index % 36]
+
+    def legend(self) -> list[tuple[str, int]]:
+        """Lines, each with the class that colours it or -1."""
+        lines = [(f"{self.sign(index, True)} {name_of(self.names, index)}", index) for index in range(self.count)]
+        if len(self.labels):
+            right = int((self.predicted(self.across, self.down) == self.labels).sum())
+            lines += [("", -1), (f"{right} of {len(self.labels)}", -1), ("points right", -1)]
+        lines += [("", -1), ("solid  data", -1), ("hollow model", -1)]
+        return lines
+
+
+def _draw_map(cells: Cells, regions: _Regions, left: int, columns: int, lines: int) -> None:
+    across, down = _centres(columns), _centres(2 * lines)
+    said = regions.predicted(*(grid.ravel() for grid in np.meshgrid(across, down))).reshape(2 * lines, columns)
+    palette = cells.palette
+    tints: NDArray[np.uint8] = np.array(
+        [palette.mix(palette.class_color(index), _TINT) for index in range(len(palette.classes))], dtype=np.uint8
+    )
+    cells.put_pixels(0, left, tints[said % len(tints)])
+    step_across, step_down = _LATTICE
+    for row in range(step_down // 2, lines, step_down):
+        for column in range(step_across // 2, columns, step_across):
+            upper, lower = int(said[2 * row, column]), int(said[2 * row + 1, column])
+            if upper == lower:
+                paper = palette.mix(palette.class_color(upper), _TINT)
+                ink = palette.mix(palette.class_color(upper), 0.75)
+                cells.put(row, left + column, regions.sign(upper, False), ink, paper)
+
+
+def _draw_points(cells: Cells, regions: _Regions, left: int, columns: int, lines: int) -> None:
+    """A spread of the points: so many that the map can still be seen. Misplaced ones are bold and drawn last."""
+    most = max(4, columns * lines // 7)
+    keep = np.linspace(0, len(regions.labels) - 1, min(len(regions.labels), most)).astype(int)
+    across, down, labels = regions.across[keep], regions.down[keep], regions.labels[keep]
+    wrong = regions.predicted(across, down) != labels
+    palette = cells.palette
+    for index in np.argsort(wrong, kind="stable").tolist():
+        row = min(lines - 1, int(down[index] * lines))
+        column = left + min(columns - 1, int(across[index] * columns))
+        label = int(labels[index])
+        ink = palette.foreground if wrong[index] else palette.class_color(label)
+        cells.put(row, column, regions.sign(label, True), ink, cells.paper_at(row, column), bold=bool(wrong[index]))
+
+
+def _draw_line_of_names(cells: Cells, regions: _Regions, row: int) -> None:
+    column = 0
+    for index in range(regions.count):
+        text = f"{regions.sign(index, True)} {narrow(name_of(regions.names, index), 12)}  "
+        if column + len(text) > cells.width + 2:
+            break
+        cells.put(row, column, text, cells.palette.class_color(index))
+        column += len(text)
+
+
+def _centres(count: int) -> Floats:
+    return (np.arange(count) + 0.5) / count

@@ -1,0 +1,150 @@
+"""Home's two lists: presets under their headings, and runs as they stand."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import ClassVar
+
+from textual.binding import Binding, BindingType
+from textual.content import Content
+from textual.widgets import OptionList
+from textual.widgets.option_list import Option
+
+from engine.run_summary import RunSummary
+from engine.text import plain
+from presets import Preset, PresetError
+from tui.run_shelf import Shelf
+from tui.widgets.home_rows import Row, run_row
+
+OWN_GROUP = "Your own"
+OTHER_GROUP = "Other"
+BROKEN_GROUP = "Can't be used"
+
+
+class HomeList(OptionList):
+    """A list whose highlight stays on the same item when items come and go."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("enter", "select", "Open", id="home.open", tooltip="Configure the preset, or watch the run"),
+        Binding("j", "cursor_down", "Down", show=False),
+        Binding("k", "cursor_up", "Up", show=False),
+        Binding("g", "first", "First", show=False),
+        Binding("G", "last", "Last", show=False),
+    ]
+
+    def __init__(self, *, id: str) -> None:
+        super().__init__(id=id, markup=False)
+
+    def show(self, options: Sequence[Option]) -> None:
+        """Show `options`; those that were there already are only redrawn."""
+        if [option.id for option in options] == [option.id for option in self.options]:
+            self._redraw(options)
+            return
+        kept = self.highlighted_option
+        offset = self.scroll_offset
+        with self.prevent(OptionList.OptionHighlighted):
+            self.set_options(options)
+            self.highlighted = self._index_of(kept)
+        self.scroll_to(y=offset.y, animate=False, immediate=True)
+        self.call_after_refresh(self.scroll_to_highlight)
+        if self.highlighted_option is not None:
+            self.post_message(self.OptionHighlighted(self, self.highlighted_option, self.highlighted or 0))
+
+    def _redraw(self, options: Sequence[Option]) -> None:
+        for index, option in enumerate(options):
+            self.replace_option_prompt_at_index(index, option.prompt)
+
+    def _index_of(self, option: Option | None) -> int | None:
+        """Where an item like `option` is now, else where the first is that can be highlighted."""
+        enabled = [index for index, other in enumerate(self.options) if not other.disabled]
+        same = [index for index in enabled if option is not None and self.options[index].id == option.id]
+        return next(iter(same or enabled), None)
+
+
+class PresetList(HomeList):
+    """Presets under the headings of what they teach; files that can't be used come last, with the reason."""
+
+    def __init__(self) -> None:
+        super().__init__(id="presets")
+        self._presets: dict[str, Preset] = {}
+        self._errors: dict[str, PresetError] = {}
+
+    def show_presets(
+        self, presets: Iterable[Preset], errors: Iterable[PresetError], edited: frozenset[str] = frozenset()
+    ) -> None:
+        """Show what was loaded.
+
+        Args:
+            presets: In the order in which they are to be shown.
+            errors: What is wrong with the files that are no presets.
+            edited: Names of presets with a draft that differs from them.
+        """
+        self._presets = {f"preset {preset.name}": preset for preset in presets}
+        self._errors = {f"error {index}": error for index, error in enumerate(errors)}
+        groups: dict[str, list[Option]] = {}
+        for option_id, preset in self._presets.items():
+            group = OWN_GROUP if preset.is_users else plain(preset.config.group) or OTHER_GROUP
+            groups.setdefault(group, []).append(Option(_preset_row(preset, preset.name in edited), option_id))
+        for option_id, error in self._errors.items():
+            groups.setdefault(BROKEN_GROUP, []).append(Option(_error_row(error), option_id))
+        options = []
+        for group, members in groups.items():
+            options += [Option(Content.styled(group, "$accent"), f"group {group}", disabled=True), *members]
+        self.show(options)
+
+    @property
+    def selected(self) -> Preset | PresetError | None:
+        """What the highlight is on."""
+        option = self.highlighted_option
+        if option is None or option.id is None:
+            return None
+        return self._presets.get(option.id) or self._errors.get(option.id)
+
+
+class RunList(HomeList):
+    """Runs, one line each, and a last line that asks for more of them."""
+
+    MORE = "more"
+
+    def __init__(self) -> None:
+        super().__init__(id="runs")
+        self._runs: dict[str, RunSummary] = {}
+
+    def show_runs(self, shelf: Shelf, now: float) -> None:
+        """Show what the shelf has.
+
+        Args:
+            shelf: Runs in the order in which they are to be shown.
+            now: Seconds since the epoch.
+        """
+        self._runs = {f"run {run.name}": run for run in shelf.rows}
+        options = [Option(run_row(run, now), option_id) for option_id, run in self._runs.items()]
+        if shelf.older:
+            options.append(
+                Option(Content.styled(f"  {shelf.older:,} older: Enter shows more", "$text-muted"), self.MORE)
+            )
+        self.show(options)
+
+    @property
+    def selected(self) -> RunSummary | None:
+        """The run that the highlight is on."""
+        option = self.highlighted_option
+        return self._runs.get(option.id) if option is not None and option.id is not None else None
+
+
+def _preset_row(preset: Preset, edited: bool) -> Row:
+    title = plain(preset.config.title) or preset.name
+    mark = "★ " if preset.is_users else "  "
+    return Row(
+        lambda width: Content.assemble((mark, "$accent"), title, ("  ✎ edited" if edited else "", "$text-muted"))
+    )
+
+
+def _error_row(error: PresetError) -> Row:
+    return Row(lambda width: Content.assemble(("✗ ", "$error"), _file_first(str(error))))
+
+
+def _file_first(message: str) -> str:
+    """The message with the file's own name in front: the folders before it would fill the line."""
+    path, separator, reason = message.partition(".toml: ")
+    return f"{path.rpartition('/')[2]}.toml: {reason}" if separator else message

@@ -1,0 +1,94 @@
+"""Curves of a run, from what is known of it."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Sequence
+from dataclasses import replace
+
+import numpy as np
+
+from engine.run_state import RunState, Series
+from tui.widgets.curves import CYCLE, Curve, Floats, Role, smooth
+from tui.widgets.extents import Mark, Scale
+
+_SPLITS = {"train": Role.TRAIN, "val": Role.VAL}
+_RAW = {Role.TRAIN: Role.RAW_TRAIN, Role.VAL: Role.RAW_VAL}
+
+
+def run_curves(state: RunState, keys: Sequence[str], scale: Scale, smoothing: float) -> list[Curve]:
+    """Curves of the metrics `keys` of a run; those it has no values of are left out.
+
+    With `smoothing` the raw curves lie behind the smoothed ones.
+    """
+    labels, roles = labels_of(keys), roles_of(keys)
+    raw, shown = [], []
+    for key in keys:
+        series = state.series.get(key)
+        if not series:
+            continue
+        curve = Curve(labels[key], x_values(state, series, scale), np.array(series.values), roles[key])
+        if smoothing > 0:
+            raw.append(replace(curve, label="", role=_RAW.get(curve.role, Role.RAW_TRAIN)))
+            curve = replace(curve, y=smooth(curve.y, smoothing))
+        shown.append(curve)
+    # the training curve is the wilder one: it lies behind
+    return [*raw, *shown]
+
+
+def overlay_curve(name: str, state: RunState, keys: Sequence[str], scale: Scale, smoothing: float) -> Curve | None:
+    """The curve of another run to compare with: of the last of `keys` that it has values of."""
+    for key in reversed(keys):
+        series = state.series.get(key)
+        if series:
+            values = smooth(np.array(series.values), smoothing)
+            return Curve(name, x_values(state, series, scale), values, Role.OVERLAY)
+    return None
+
+
+def run_marks(state: RunState, scale: Scale) -> list[Mark]:
+    """What was done to the run, placed on the axis `scale`."""
+    if not state.markers:
+        return []
+    steps = np.array([marker.step for marker in state.markers], dtype=np.float64)
+    if scale == "epochs":
+        steps /= max(1, state.started.steps_per_epoch if state.started else 1)
+    elif scale == "time":
+        series = max(state.series.values(), key=len, default=None)
+        if not series:
+            return []
+        steps = np.interp(steps, np.array(series.steps, dtype=np.float64), np.array(series.elapsed_s))
+    return [Mark(x, marker.label) for x, marker in zip(steps.tolist(), state.markers, strict=True)]
+
+
+def x_values(state: RunState, series: Series, scale: Scale) -> Floats:
+    """Where the values of `series` stand on the axis `scale`."""
+    if scale == "time":
+        return np.array(series.elapsed_s)
+    steps = np.array(series.steps, dtype=np.float64)
+    if scale == "epochs":
+        steps /= max(1, state.started.steps_per_epoch if state.started else 1)
+    return steps
+
+
+def labels_of(keys: Sequence[str]) -> dict[str, str]:
+    """Short names: the split of train/loss, the last part of param/w; the whole key where that is not enough."""
+    short = {key: key.partition("/")[0] if key.partition("/")[0] in _SPLITS else key.rpartition("/")[2] for key in keys}
+    taken = list(short.values())
+    return {key: label if taken.count(label) == 1 else key for key, label in short.items()}
+
+
+def roles_of(keys: Sequence[str]) -> dict[str, Role]:
+    """A role for each key: train and val have their own."""
+    splits = [key.partition("/")[0] for key in keys]
+    if set(splits) <= set(_SPLITS) and len(set(splits)) == len(splits):
+        return {key: _SPLITS[split] for key, split in zip(keys, splits, strict=True)}
+    return {key: CYCLE[index % len(CYCLE)] for index, key in enumerate(keys)}
+
+
+def fingerprint(state: RunState, keys: Sequence[str]) -> Hashable:
+    """Changes whenever curves or marks of `keys` do."""
+    ends = []
+    for key in keys:
+        series = state.series.get(key)
+        ends.append((len(series), series.steps[-1], repr(series.values[-1])) if series else None)
+    return (*ends, len(state.markers), state.started.steps_per_epoch if state.started else 0)
