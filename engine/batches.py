@@ -54,7 +54,7 @@ class Batches:
                 chosen = order[first:last]
                 inputs, targets = split.inputs.index_select(0, chosen), split.targets.index_select(0, chosen)
             prepared = self._data.prepare(inputs)
-            yield from zip(prepared.split(self.batch_size), targets.split(self.batch_size), strict=True)
+            yield from zip(torch.split(prepared, self.batch_size), torch.split(targets, self.batch_size), strict=True)
 
     def _all(self) -> tuple[Tensor, Tensor]:
         """The one batch there is: prepared once, in its own order, since the order of a sum is no randomness."""

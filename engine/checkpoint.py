@@ -175,7 +175,7 @@ def _sync_folder(folder: Path) -> None:
 def random_states(device: torch.device) -> dict[str, Any]:
     """All random states of this process, as data that loads without unpickling objects."""
     version, internal, gauss = random.getstate()
-    name, keys, position, has_gauss, cached = np.random.get_state(legacy=True)  # type: ignore[misc]
+    name, keys, position, has_gauss, cached = np.random.get_state(legacy=True)
     states: dict[str, Any] = {
         "torch": torch.get_rng_state(),
         "python": [version, list(internal), gauss],

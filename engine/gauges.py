@@ -23,9 +23,14 @@ class MachineGauges:
             step=step,
             memory_bytes=self._process.memory_info().rss,
             cpu_percent=self._process.cpu_percent(),
-            gpu_memory_bytes=torch.cuda.memory_reserved() if torch.cuda.is_initialized() else 0,
-            gpu_percent=self._gpu_percent() if torch.cuda.is_initialized() else -1.0,
+            gpu_memory_bytes=torch.cuda.memory_reserved() if self._uses_gpu() else 0,
+            gpu_percent=self._gpu_percent() if self._uses_gpu() else -1.0,
         )
+
+    @staticmethod
+    def _uses_gpu() -> bool:
+        """Whether this process computes on CUDA; asking must not be what initialises it."""
+        return bool(torch.cuda.is_initialized())  # type: ignore[no-untyped-call]  # torch leaves it untyped
 
     def _gpu_percent(self) -> float:
         try:

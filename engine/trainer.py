@@ -56,7 +56,7 @@ class Trainer:
         self._batches = Batches(data, self._settings.batch_size, self._settings.seed, self._settings.shuffle)
         self._steps_per_epoch = len(self._batches)
         self._store = CheckpointStore(folder.checkpoints)
-        self._studio = FigureStudio(task, data, folder.figures, publish)
+        self._studio = FigureStudio(task, data, folder.figures, self._tell)
         self._meter = Meter(task, self._settings.epochs * self._steps_per_epoch, self._settings.log_every, publish)
         self._split = "val" if data.val else "train"
 
@@ -126,7 +126,7 @@ class Trainer:
         if self._epoch == self._settings.epochs or self._epoch % self._settings.eval_interval() == 0:
             self._meter.flush_all(self.step, self.elapsed_s(), self._lr)
             self._evaluate()
-            self._publish(ev.EpochEnded(step=self.step, epoch=self._epoch, elapsed_s=round(self.elapsed_s(), 4)))
+            self._tell(ev.EpochEnded(step=self.step, epoch=self._epoch, elapsed_s=round(self.elapsed_s(), 4)))
 
     def _evaluate(self) -> None:
         observations: list[Observation] = []
@@ -134,7 +134,7 @@ class Trainer:
             observations.append(self._task.evaluate(inputs, targets))
         measured = self._task.measure(observations)
         values = dict(zip(measured, to_floats(list(measured.values())), strict=True))
-        self._publish(
+        self._tell(
             ev.Evaluated(
                 step=self.step,
                 epoch=self._epoch,
@@ -166,7 +166,12 @@ class Trainer:
         ending = self._ending or ev.RunFinished(step=self.step, elapsed_s=elapsed_s)
         self._studio.draw(self.step)
         self._save("end" if isinstance(ending, ev.RunFinished) or ending.reason == "asked" else "signal")
-        self._publish(ending)
+        self._tell(ending)
+
+    def _tell(self, event: ev.AnyEvent) -> None:
+        """Publish `event` after the rows of the steps before it."""
+        self._meter.flush()
+        self._publish(event)
 
     # -- learning rate ------------------------------------------------------------------------------------------
 
@@ -179,9 +184,10 @@ class Trainer:
             self._task.set_lr(lr)
 
     def _change_lr(self, lr: float) -> None:
+        self._meter.flush_all(self.step, self.elapsed_s(), self._lr)
         self._lr_stays = False
         old, self._base_lr = self._base_lr, min(max(float(f"{lr:.6g}"), 1e-12), 100.0)
-        self._publish(ev.LearningRateChanged(step=self.step, old=old, new=self._base_lr))
+        self._tell(ev.LearningRateChanged(step=self.step, old=old, new=self._base_lr))
 
     # -- commands -----------------------------------------------------------------------------------------------
 
@@ -194,7 +200,7 @@ class Trainer:
             case cmd.Pause():
                 self._pause()
             case cmd.Continue():
-                self._publish(ev.CommandRejected(step=self.step, command="continue", reason="the run is not paused"))
+                self._tell(ev.CommandRejected(step=self.step, command="continue", reason="the run is not paused"))
             case cmd.Stop(reason=reason):
                 self._ending = ev.RunStopped(step=self.step, elapsed_s=round(self.elapsed_s(), 4), reason=reason)
             case cmd.SaveCheckpoint():
@@ -210,18 +216,18 @@ class Trainer:
         self._meter.flush_all(self.step, self.elapsed_s(), self._lr)
         self._studio.draw(self.step)
         self._save("pause")
-        self._publish(ev.RunPaused(step=self.step))
+        self._tell(ev.RunPaused(step=self.step))
         while self._ending is None:
             self._inbox.wait()
             while self._inbox and self._ending is None:
                 match command := self._inbox.take():
                     case cmd.Continue():
-                        self._publish(ev.RunContinued(step=self.step))
+                        self._tell(ev.RunContinued(step=self.step))
                         self._start_clock()
                         return
                     case cmd.Pause():
                         reason = "the run is paused already"
-                        self._publish(ev.CommandRejected(step=self.step, command="pause", reason=reason))
+                        self._tell(ev.CommandRejected(step=self.step, command="pause", reason=reason))
                     case _:
                         self._obey(command)
 
@@ -252,10 +258,10 @@ class Trainer:
             text = f"checkpoint at step {self.step:,} could not be written ({error.strerror}); the one before it stays"
             if reason in ("end", "signal"):
                 raise OSError(error.errno, text) from error
-            self._publish(ev.LineLogged(step=self.step, level="warning", text=text))
+            self._tell(ev.LineLogged(step=self.step, level="warning", text=text))
             return
         took_s = round(time.perf_counter() - began_s, 4)
-        self._publish(ev.CheckpointSaved(step=self.step, folder=f"checkpoints/{name}", reason=reason, took_s=took_s))
+        self._tell(ev.CheckpointSaved(step=self.step, folder=f"checkpoints/{name}", reason=reason, took_s=took_s))
 
     def _write_checkpoint(self, reason: str) -> str:
         if self._best is not None and self._best_unsaved:
@@ -310,7 +316,7 @@ class Trainer:
         return f"{self._split}/{self._task.metric}"
 
     def _announce(self) -> None:
-        self._publish(
+        self._tell(
             ev.RunStarted(
                 step=self.step,
                 pid=os.getpid(),
@@ -318,7 +324,7 @@ class Trainer:
                 device=str(self._device),
                 device_name=device_name(self._device),
                 threads=torch.get_num_threads(),
-                torch=torch.__version__,
+                torch=str(torch.__version__),
                 parameters=self._task.parameter_count(),
                 train_rows=len(self._data.train),
                 val_rows=len(self._data.val) if self._data.val else 0,

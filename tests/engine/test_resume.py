@@ -28,10 +28,10 @@ SYSTEMS: dict[str, dict[str, Any]] = {
         "model": {"kind": "mlp", "hidden": [8], "norm": "batch"},
     },
     "muon": {"optimizer": {"kind": "muon"}, "model": {"kind": "mlp", "hidden": [8, 8]}},
-    "full-batch": {"trainer": {"batch_size": "full", "epochs": 40}},
+    "full-batch": {"trainer": {"batch_size": "full", "epochs": 3000}},
     "numpy": {
         "task": {"kind": "classification-numpy"},
-        "model": {"kind": "mlp", "hidden": [8]},
+        "model": {"kind": "mlp", "hidden": [8], "dropout": 0.0},
         "optimizer": {"kind": "sgd", "lr": 0.1},
         "schedule": {"kind": "constant"},
     },
