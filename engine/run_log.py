@@ -83,22 +83,28 @@ class LogReader(Generic[T]):
         self._identity: tuple[int, int] | None = None
 
     def read(self) -> list[T]:
-        """Items of up to `CHUNK_BYTES` more of the file; empty at its end, or while there is no file.
+        """Items of the next `CHUNK_BYTES` that hold any; empty only at the file's end, or while there is no file.
 
         A file that was replaced or cut is read again from its start.
 
         Raises:
             OSError: the file exists but can't be read.
         """
+        while True:
+            before = self.offset
+            items = self._take(self._chunk())
+            if items or self.offset == before:
+                return items
+
+    def _chunk(self) -> bytes:
         try:
             with self.path.open("rb") as file:
                 stat = os.fstat(file.fileno())
                 self._notice_replacement((stat.st_dev, stat.st_ino), stat.st_size)
                 file.seek(self.offset)
-                data = file.read(CHUNK_BYTES)
+                return file.read(CHUNK_BYTES)
         except FileNotFoundError:
-            return []
-        return self._take(data)
+            return b""
 
     def read_all(self) -> Iterator[T]:
         """Items up to the file's present end, chunk by chunk.

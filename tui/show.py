@@ -22,7 +22,7 @@ from tui.output import STATUS_STYLES, can_show, print_json, styled, width
 from tui.run_words import number, progress
 from tui.settings_help import shown
 from tui.widgets.curves import CYCLE, Curve, Role
-from tui.widgets.extents import Look
+from tui.widgets.extents import Look, Mark
 from tui.widgets.plot import draw_chart
 
 LINES_SHOWN = 8
@@ -66,10 +66,11 @@ def _facts(folder: RunFolder, state: RunState, status: Status) -> Iterator[tuple
     else:
         yield "title", plain(config.title)
         yield "preset", _origin(config)
-        yield "data", f"{config.data.kind} in {plain(str(folder.data_dir()))}"
+        yield "data", config.data.kind
     if state.started:
         started = state.started
-        yield "device", f"{plain(started.device_name)} ({plain(started.device)}), {started.threads} threads"
+        threads = f"{started.threads} thread{'s' * (started.threads != 1)}"
+        yield "device", f"{plain(started.device_name)} ({plain(started.device)}), {threads}"
         yield "size", f"{started.parameters:,} parameters, {started.train_rows:,} rows, {started.val_rows:,} held out"
         speed = f", {state.step / state.elapsed_s:,.0f} steps/s" if state.elapsed_s else ""
         yield (
@@ -127,12 +128,13 @@ def _charts(state: RunState) -> Iterator[list[str]]:
     if not can_show(BRAILLE):
         return
     metric = state.started.metric if state.started else ""
+    marks = [Mark(marker.step, plain(marker.label)) for marker in state.markers]
     losses = ["train/loss", "val/loss"]
     for keys in (losses, [metric.replace("val/", "train/"), metric]) if metric not in losses else (losses,):
         curves = [curve for key, role in zip(keys, CYCLE, strict=False) if (curve := _curve(state, key, role))]
         if curves:
-            drawing = draw_chart(curves, (), min(width(), CHART_COLUMNS), CHART_LINES, Look())
-            yield ["".join(run.text for run in row).rstrip() for row in drawing.rows]
+            rows = draw_chart(curves, marks, min(width(), CHART_COLUMNS), CHART_LINES, Look())
+            yield ["".join(run.text for run in row).rstrip() for row in rows]
 
 
 def _curve(state: RunState, key: str, role: Role) -> Curve | None:

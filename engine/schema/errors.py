@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from difflib import get_close_matches
 from typing import Any, NamedTuple
@@ -67,13 +68,16 @@ def _problems(details: list[ErrorDetails], tree: Mapping[str, Any]) -> list[Prob
     return problems
 
 
+# what pydantic puts behind a field of several types
+_UNION_BRANCH = re.compile(r"int|constrained-int|literal\[.*\]", re.DOTALL)
+
+
 def _keys(detail: ErrorDetails) -> list[str]:
     keys = [str(part) for part in detail["loc"]]
     # pydantic puts the union's tag behind the section's name; a user's path has no such part
     if len(keys) > 1 and keys[1] in known_kinds(keys[0]):
         del keys[1]
-    # and the union's branch behind a field of several types ("int", "literal['full']")
-    return [key for key in keys if "[" not in key and key not in ("int", "constrained-int")]
+    return [*keys[:2], *(key for key in keys[2:] if not _UNION_BRANCH.fullmatch(key))]
 
 
 def _path(detail: ErrorDetails) -> str:
