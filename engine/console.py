@@ -172,9 +172,8 @@ def clock(seconds: float) -> str:
 
 def _in_words(summary: dict[str, object]) -> str:
     metrics, best = summary["metrics"], summary["best"]
-    lines = [
-        f"{summary['run']}: {summary['state']} after {summary['steps']:,} steps in {clock(float(str(summary['elapsed_s'])))}"
-    ]
+    took = clock(float(str(summary["elapsed_s"])))
+    lines = [f"{summary['run']}: {summary['state']} after {summary['steps']:,} steps in {took}"]
     if isinstance(metrics, dict):
         lines += [f"  {key:<16} {value:.6g}" for key, value in metrics.items() if value is not None]
     if isinstance(best, dict):

@@ -54,13 +54,14 @@ def lean_step(optimizer: Optimizer) -> Callable[[], object]:
 
 
 def _spare_dynamo() -> None:
-    """Keep torch from importing dynamo just to exempt the making of an optimizer from compilation.
+    """Keep torch from importing dynamo, for over a second, just to exempt bookkeeping from compilation.
 
     The attribute is where torch keeps the exempted function once made; where torch looks elsewhere this does nothing.
     """
-    register = inspect.unwrap(Optimizer.add_param_group)
-    if not hasattr(register, "__dynamo_disable"):
-        setattr(register, "__dynamo_disable", register)
+    for method in (Optimizer.add_param_group, Optimizer.state_dict, Optimizer.load_state_dict):
+        plain = inspect.unwrap(method)
+        if not hasattr(plain, "__dynamo_disable"):
+            setattr(plain, "__dynamo_disable", plain)
 
 
 def _groups(optimizer: schema.Optimizer, parameters: list[Parameter]) -> Groups:

@@ -24,6 +24,7 @@ from engine.worker import Worker
 
 COMMANDS_EVERY_S = 0.05
 HEARTBEAT_EVERY_S = 2.0
+FIRST_HEARTBEAT_S = 0.2
 RESERVE_BYTES = 32 << 10
 """Kept aside on disk, so that a run that ends because the disk is full can still say so."""
 
@@ -83,6 +84,7 @@ class Session:
         closed = False
         try:
             while (batch := await channel.get()) is not None:
+                batch = self._without_late_beats(batch)
                 self._record(batch)
                 for event in batch:
                     self.state.apply(event)
@@ -109,6 +111,11 @@ class Session:
                 _reserve(self._folder).unlink()
             self._lock.release()
 
+    def _without_late_beats(self, batch: list[ev.AnyEvent]) -> list[ev.AnyEvent]:
+        """A heart that beats on while the engine winds up must not follow the run's last event."""
+        over = self.state.ending is not None or any(isinstance(event, ev.ENDINGS) for event in batch)
+        return [event for event in batch if not (over and isinstance(event, ev.Heartbeat))]
+
     def _record(self, batch: list[ev.AnyEvent]) -> None:
         try:
             self._writer.append(*map(ev.encode, batch))
@@ -134,6 +141,7 @@ class Session:
 
 async def _beat(channel: EventChannel, worker: Worker) -> None:
     gauges = MachineGauges()
+    await asyncio.sleep(FIRST_HEARTBEAT_S)
     while True:
         channel.publish(gauges.heartbeat(worker.step))
         await asyncio.sleep(HEARTBEAT_EVERY_S)

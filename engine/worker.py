@@ -73,7 +73,8 @@ class Worker:
 def configure_torch(settings: Settings, device: torch.device) -> None:
     """Set what torch keeps per thread or per process. Must run in the thread that trains."""
     torch.set_num_threads(settings.threads or default_threads())
-    torch.use_deterministic_algorithms(settings.deterministic)
+    if torch.are_deterministic_algorithms_enabled() != settings.deterministic:  # setting it costs a second of imports
+        torch.use_deterministic_algorithms(settings.deterministic)
     torch.set_float32_matmul_precision("highest" if settings.deterministic else "high")
     if device.type == "cuda":
         torch.cuda.set_device(device)
