@@ -1,0 +1,209 @@
+"""What is known of a run is a fold over its events."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from engine import events as ev
+from engine.run_state import LINES_KEPT, RunState, Series
+
+
+def started(step: int = 0, **changes: Any) -> ev.RunStarted:
+    facts: dict[str, Any] = {
+        "step": step,
+        "at": 100.0 + step,
+        "pid": 1,
+        "host": "box",
+        "device": "cpu",
+        "device_name": "CPU",
+        "threads": 1,
+        "torch": "2",
+        "parameters": 10,
+        "train_rows": 100,
+        "val_rows": 10,
+        "batch_size": 10,
+        "steps_per_epoch": 10,
+        "epochs": 4,
+        "metric": "val/accuracy",
+        "higher_is_better": True,
+    }
+    return ev.RunStarted(**facts | changes)
+
+
+def logged(step: int, loss: float | None = 1.0, elapsed_s: float | None = None) -> ev.MetricsLogged:
+    elapsed_s = step / 10 if elapsed_s is None else elapsed_s
+    return ev.MetricsLogged(step=step, at=0.0, steps=1, elapsed_s=elapsed_s, lr=0.1, values={"train/loss": loss})
+
+
+def evaluated(step: int, accuracy: float | None) -> ev.Evaluated:
+    values = {"val/accuracy": accuracy}
+    return ev.Evaluated(step=step, at=0.0, epoch=step // 10, elapsed_s=step / 10, values=values)
+
+
+def folded(*events: ev.AnyEvent) -> RunState:
+    state = RunState()
+    state.apply_all(events)
+    return state
+
+
+def test_a_run_from_its_start_to_its_end() -> None:
+    state = folded(started(), logged(5, 2.0), logged(10, 1.0), evaluated(10, 0.5))
+    assert (state.status(True), state.status(False)) == ("running", "died")
+    assert (state.step, state.epoch, state.epochs, state.total_steps) == (10, 1.0, 4, 40)
+    assert state.latest == {"train/loss": 1.0, "val/accuracy": 0.5}
+    assert state.best == ("val/accuracy", 0.5, 1, 10)
+    assert state.steps_per_s == pytest.approx(10)
+    assert state.eta_s == pytest.approx(3)
+    state.apply(ev.RunFinished(step=40, at=0.0, elapsed_s=4.0))
+    assert state.status(False) == "finished"
+    assert state.status(True) == "starting", "its engine holds the lock still, or a new one has only just taken it"
+    assert (state.step, state.elapsed_s) == (40, 4.0)
+
+
+@pytest.mark.parametrize(
+    ("ending", "status"),
+    [
+        (ev.RunFinished(step=1, elapsed_s=1.0), "finished"),
+        (ev.RunStopped(step=1, elapsed_s=1.0, reason="asked"), "stopped"),
+        (ev.RunFailed(step=1, error="no"), "failed"),
+    ],
+)
+def test_a_run_ends_in_exactly_one_way(ending: ev.AnyEvent, status: str) -> None:
+    assert folded(started(), ending).status(False) == status
+
+
+def test_a_run_without_any_event_is_starting() -> None:
+    assert (RunState().status(True), RunState().status(False)) == ("starting", "starting")
+
+
+def test_pausing_and_going_on() -> None:
+    state = folded(started(), logged(3), ev.RunPaused(step=4, at=0.0))
+    assert (state.status(True), state.step, state.paused) == ("paused", 4, True)
+    assert state.status(False) == "died"
+    state.apply(ev.RunContinued(step=4, at=0.0))
+    assert state.status(True) == "running"
+    assert [marker.label for marker in state.markers] == ["paused"]
+
+
+@pytest.mark.parametrize(("higher", "best"), [(True, 0.9), (False, 0.1)])
+def test_the_best_is_the_highest_or_the_lowest_and_never_what_is_not_finite(higher: bool, best: float) -> None:
+    state = folded(started(higher_is_better=higher))
+    for step, value in ((10, 0.5), (20, None), (30, 0.9), (40, 0.1), (50, best)):
+        state.apply(evaluated(step, value))
+    assert state.best is not None
+    assert state.best.value == best
+    assert state.best.step < 50, "a tie keeps the earlier one"
+
+
+def test_values_that_are_not_finite_are_gaps() -> None:
+    state = folded(started(), logged(1, None))
+    assert state.latest == {"train/loss": None}
+    assert math.isnan(state.series["train/loss"].values[0])
+
+
+def test_a_resumed_run_forgets_what_lay_after_its_checkpoint() -> None:
+    state = folded(
+        started(),
+        logged(10, 3.0),
+        evaluated(10, 0.5),
+        ev.LearningRateChanged(step=12, at=0.0, old=0.1, new=0.2),
+        logged(20, 2.0),
+        evaluated(20, 0.9),
+        ev.RunFailed(step=25, at=0.0, error="died"),
+        started(15, elapsed_s=1.5),
+    )
+    assert list(state.series["train/loss"].steps) == [10]
+    assert state.latest == {"train/loss": 3.0, "val/accuracy": 0.5}
+    assert state.best == ("val/accuracy", 0.5, 1, 10)
+    assert [(marker.step, marker.label) for marker in state.markers] == [(12, "lr 0.2"), (15, "resumed")]
+    assert (state.status(True), state.step, state.elapsed_s, state.ending) == ("running", 15, 1.5, None)
+
+
+def test_a_run_resumed_from_where_it_stopped_loses_nothing() -> None:
+    state = folded(started(), logged(10), evaluated(10, 0.5), started(10, elapsed_s=1.0))
+    assert list(state.series["train/loss"].steps) == [10]
+    assert state.best == ("val/accuracy", 0.5, 1, 10)
+
+
+def test_speed_is_that_of_the_last_seconds() -> None:
+    slow = [logged(step, elapsed_s=step) for step in range(1, 101)]
+    fast = [logged(100 + step, elapsed_s=100 + step / 100) for step in range(1, 1001)]
+    assert folded(started(), *slow).steps_per_s == pytest.approx(1)
+    assert folded(started(), *slow, *fast).steps_per_s == pytest.approx(100, rel=0.1)
+
+
+def test_the_log_keeps_its_last_lines() -> None:
+    state = RunState()
+    for number in range(5 * LINES_KEPT):
+        state.apply(ev.LineLogged(step=0, at=0.0, level="info", text=str(number)))
+    assert LINES_KEPT <= len(state.lines) <= 2 * LINES_KEPT
+    assert state.lines[-1].text == str(5 * LINES_KEPT - 1)
+
+
+def test_what_happened_stands_in_the_log() -> None:
+    state = folded(
+        started(),
+        ev.CheckpointSaved(step=1234, at=0.0, folder="checkpoints/step-1234", reason="asked", took_s=0.5),
+        ev.CheckpointSaved(step=1300, at=0.0, folder="checkpoints/last", reason="schedule", took_s=0.5),
+        ev.CommandRejected(step=1, at=0.0, command="pause", reason="not now"),
+        ev.LineLogged(step=1, at=0.0, level="warning", text="slow"),
+        ev.RunFailed(step=1, at=0.0, error="out of memory", cure="lower trainer.batch_size"),
+    )
+    assert [(line.level, line.text) for line in state.lines] == [
+        ("info", "started on CPU, 1 threads, torch 2"),
+        ("info", "checkpoint at step 1,234 (asked, 0.50 s)"),
+        ("warning", "pause: not now"),
+        ("warning", "slow"),
+        ("error", "out of memory"),
+        ("info", "lower trainer.batch_size"),
+    ]
+    assert state.checkpoint is not None
+    assert state.checkpoint.step == 1300
+
+
+STEPS = st.lists(st.integers(0, 50), max_size=40).map(sorted)
+
+
+@given(STEPS, st.integers(-1, 60))
+def test_cutting_a_series_keeps_exactly_what_came_before(steps: list[int], at: int) -> None:
+    series = Series()
+    for step in steps:
+        series.append(step, step / 10, float(step))
+    series.cut(at)
+    assert list(series.steps) == [step for step in steps if step <= at]
+    assert len(series.values) == len(series.elapsed_s) == len(series)
+
+
+@given(STEPS, STEPS, st.integers(0, 50))
+def test_steps_never_fall_whatever_is_resumed(before: list[int], after: list[int], at: int) -> None:
+    state = folded(started(), *map(logged, before), started(at), *(logged(at + step) for step in after))
+    steps = list(state.series["train/loss"].steps) if "train/loss" in state.series else []
+    assert steps == sorted(steps)
+
+
+def test_every_event_is_folded_and_survives_its_json() -> None:
+    events: list[ev.AnyEvent] = [
+        started(),
+        logged(1),
+        evaluated(1, None),
+        ev.EpochEnded(step=1, epoch=1, elapsed_s=0.1),
+        ev.Heartbeat(step=1, memory_bytes=1, cpu_percent=2.0),
+        ev.FigureDrawn(step=1, name="regions", kind="regions", title="t", file="figures/regions.npz"),
+        ev.CheckpointSaved(step=1, folder="checkpoints/last", reason="end", took_s=0.1),
+        ev.RunPaused(step=1),
+        ev.RunContinued(step=1),
+        ev.LearningRateChanged(step=1, old=0.1, new=0.2),
+        ev.CommandRejected(step=1, command="pause", reason="r"),
+        ev.LineLogged(step=1, level="info", text="t"),
+        ev.RunFinished(step=1, elapsed_s=0.1),
+        ev.RunStopped(step=1, elapsed_s=0.1, reason="asked"),
+        ev.RunFailed(step=1, error="e"),
+    ]
+    assert {type(event) for event in events} == set(ev.AnyEvent.__args__)
+    assert [ev.decode(ev.encode(event)) for event in events] == events
+    assert folded(*events).version == len(events)

@@ -1,0 +1,75 @@
+"""Lists of runs read the two ends of each log only."""
+
+from __future__ import annotations
+
+import os
+import time
+from pathlib import Path
+
+import pytest
+
+from engine import events as ev
+from engine.run_folder import RunFolder, create_run
+from engine.run_summary import HEAD_BYTES, STARTING_S, TAIL_BYTES, status_of, summarize
+from engine.schema import validate
+from tests.engine.test_run_state import evaluated, logged, started
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> RunFolder:
+    config = validate({"preset": "tiny", "data": {"kind": "spiral"}, "model": {"kind": "linear"}})
+    return create_run(tmp_path, config, tmp_path)
+
+
+def record(folder: RunFolder, *events: ev.AnyEvent) -> None:
+    with (folder.path / "events.jsonl").open("ab") as file:
+        file.writelines(ev.encode(event) + b"\n" for event in events)
+
+
+def test_a_short_run(folder: RunFolder) -> None:
+    record(folder, started(), logged(10), evaluated(10, 0.5), ev.RunFinished(step=40, elapsed_s=4.0))
+    summary = summarize(folder)
+    assert (summary.name, summary.status) == ("tiny-1", "finished")
+    assert summary.state.step == 40
+    assert summary.state.best is not None
+    assert summary.changed_at == pytest.approx(time.time(), abs=60)
+
+
+def test_a_long_run_keeps_its_start_and_its_end(folder: RunFolder) -> None:
+    rows = [logged(step) for step in range(1, 5000)]
+    record(folder, started(), *rows, evaluated(5000, 0.5), ev.RunStopped(step=5000, elapsed_s=9.0, reason="asked"))
+    assert (folder.path / "events.jsonl").stat().st_size > HEAD_BYTES + TAIL_BYTES
+    summary = summarize(folder)
+    assert summary.status == "stopped"
+    assert summary.state.started is not None
+    assert (summary.state.step, summary.state.latest["val/accuracy"]) == (5000, 0.5)
+
+
+def test_damage_and_a_half_written_end_do_not_hide_a_run(folder: RunFolder) -> None:
+    record(folder, started())
+    with (folder.path / "events.jsonl").open("ab") as file:
+        file.write(b"\xff\xff nonsense\n" + b"[" * 50_000 + b"\n" + ev.encode(logged(7)) + b'\n{"event":"Metr')
+    assert summarize(folder).state.step == 7
+
+
+def test_a_run_that_is_gone_raises(tmp_path: Path) -> None:
+    with pytest.raises(OSError, match="events.jsonl"):
+        summarize(RunFolder(tmp_path / "gone"))
+
+
+def test_a_run_is_alive_while_its_lock_is_held(folder: RunFolder) -> None:
+    record(folder, started(), logged(1))
+    lock = folder.lock()
+    assert summarize(folder).status == "running"
+    lock.release()
+    assert summarize(folder).status == "died"
+
+
+def test_a_run_whose_engine_never_spoke_has_died_after_a_while(folder: RunFolder) -> None:
+    summary = summarize(folder)
+    assert summary.status == "starting"
+    made_at = os.stat(folder.path / "config.toml").st_mtime
+    assert status_of(folder, summary.state, now=made_at + STARTING_S + 1) == "died"
+    lock = folder.lock()
+    assert status_of(folder, summary.state, now=made_at + STARTING_S + 1) == "starting"
+    lock.release()
