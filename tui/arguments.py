@@ -111,7 +111,7 @@ def _hint(flag: str, own: Iterable[str]) -> str:
     near = get_close_matches(flag, [*own, *flags], n=1, cutoff=0.7)
     if not near:
         endings = {_ending(known): known for known in reversed(flags)}
-        near = [endings[ending] for ending in get_close_matches(wanted, endings, n=1, cutoff=0.6)]
+        near = [endings[ending] for ending in get_close_matches(wanted, endings, n=1, cutoff=0.7)]
     return f"did you mean {near[0]}?" if near else "dltui train --help lists all"
 
 

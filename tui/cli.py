@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from engine.places import data_dir, runs_dir
-from engine.run_folder import RunFolderError, find_run, iter_runs
+from engine.run_folder import RunFolderError, find_run
 from engine.text import plain
 from presets import PresetError, load_preset
 from presets.loader import preset_paths
@@ -114,9 +114,11 @@ def _open_ui(args: Namespace) -> int:
 def _attach(args: Namespace) -> int:
     if args.run is not None:
         return _show(args, find_run(args.runs, args.run))
-    folders = list(iter_runs(args.runs))
+    from tui.listing import no_runs, runs_in
+
+    folders = runs_in(args.runs)
     if not folders:
-        raise CommandError(f"no runs in {plain(str(args.runs))} yet; make one: dltui train spiral-relu")
+        raise CommandError(no_runs(args.runs))
     return _show(args, next((folder for folder in folders if folder.holder()), folders[0]))
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 import textwrap
 import time
@@ -9,6 +10,7 @@ from argparse import Namespace
 from collections.abc import Iterator
 from contextlib import suppress
 from itertools import groupby
+from pathlib import Path
 from typing import Any
 
 from engine.run_folder import RunFolder, iter_runs
@@ -16,6 +18,7 @@ from engine.run_report import report
 from engine.run_summary import RunSummary, summarize
 from engine.text import plain
 from presets import Preset, load_presets
+from tui.errors import CommandError
 from tui.output import STATUS_STYLES, ago, print_json, styled, table, width
 from tui.run_words import last_metric, progress
 
@@ -71,7 +74,7 @@ def _group(preset: Preset) -> str:
 
 def runs(args: Namespace) -> int:
     """`dltui runs`."""
-    found = list(_summaries(args))
+    found = list(_summaries(runs_in(args.runs)))
     if args.json:
         print_json([_run_object(summary) for summary in found])
     elif found:
@@ -79,12 +82,33 @@ def runs(args: Namespace) -> int:
         styles = [STATUS_STYLES[summary.status] for summary in found]
         print(table(["run", "state", "progress", "metric", "changed"], rows, styles))
     else:
-        print(f"no runs in {plain(str(args.runs))} yet; make one: dltui train spiral-relu", file=sys.stderr)
+        print(no_runs(args.runs), file=sys.stderr)
     return 0
 
 
-def _summaries(args: Namespace) -> Iterator[RunSummary]:
-    for folder in iter_runs(args.runs):
+def runs_in(folder: Path) -> list[RunFolder]:
+    """All runs in `folder`, most recently changed first; none if it is not there yet.
+
+    Raises:
+        CommandError: it can't be read.
+    """
+    try:
+        os.scandir(folder).close()
+    except FileNotFoundError:
+        return []
+    except OSError as error:
+        reason = (error.strerror or "can't be read").lower()
+        raise CommandError(f"{plain(str(folder))}: {reason}; choose another folder with --runs or DLTUI_RUNS") from None
+    return list(iter_runs(folder))
+
+
+def no_runs(folder: Path) -> str:
+    """What to say where there is nothing to list."""
+    return f"no runs in {plain(str(folder))} yet; make one: dltui train spiral-relu"
+
+
+def _summaries(folders: list[RunFolder]) -> Iterator[RunSummary]:
+    for folder in folders:
         with suppress(OSError):  # removed between being listed and being read
             yield summarize(folder)
 

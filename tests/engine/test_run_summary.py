@@ -53,7 +53,7 @@ def test_damage_and_a_half_written_end_do_not_hide_a_run(folder: RunFolder) -> N
 
 
 def test_a_run_that_is_gone_raises(tmp_path: Path) -> None:
-    with pytest.raises(OSError, match="events.jsonl"):
+    with pytest.raises(OSError, match=r"events\.jsonl"):
         summarize(RunFolder(tmp_path / "gone"))
 
 
