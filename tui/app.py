@@ -1,0 +1,276 @@
+"""The application: its themes, its places and the way between them."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import shutil
+import signal
+import threading
+import time
+from collections.abc import Callable, Iterable
+from contextlib import suppress
+from functools import partial
+from pathlib import Path
+from typing import Any, ClassVar
+
+from rich.text import Text
+from textual.app import App, SystemCommand
+from textual.binding import Binding, BindingType
+from textual.screen import Screen
+
+from engine.run_folder import RunFolder, RunFolderError, create_run
+from engine.schema import RunConfig
+from presets import Preset
+from tui.draft import Draft
+from tui.launcher import Launcher
+from tui.parting import parting_words
+from tui.screens.home import HomeScreen
+from tui.settings import load_theme, save_theme
+from tui.themes import THEMES
+
+HOST_CHECK_S = 0.5
+HANGUP_GRACE_S = 2.0
+WIDE_FROM = 110
+
+
+def make_app(
+    runs: Path,
+    data: Path,
+    open_run: RunFolder | None = None,
+    warm: bool = True,
+    clock: Callable[[], float] = time.time,
+    launcher: Launcher | None = None,
+) -> DltuiApp:
+    """The one way to make the application, for the command line and for tests.
+
+    Args:
+        runs: The folder of all runs; need not exist.
+        data: The folder of data sets; need not exist.
+        open_run: A run to open at once, above Home.
+        warm: Whether to keep an engine host waiting that has imported torch already.
+        clock: Seconds since the epoch.
+        launcher: What starts engine hosts.
+    """
+    return DltuiApp(runs, data, open_run, warm, clock, launcher or Launcher())
+
+
+class DltuiApp(App[None]):
+    """Home, Configure and Run, over one folder of runs."""
+
+    TITLE = "dltui"
+    CSS_PATH = "app.tcss"
+    ENABLE_COMMAND_PALETTE = True
+    HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (WIDE_FROM, "-wide")]
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("question_mark,f1", "help", "Help", key_display="?", id="app.help", tooltip="Every key of this place"),
+        Binding("ctrl+t", "toggle_theme", "Theme", show=False, id="app.theme", tooltip="Switch between dark and light"),
+        Binding(
+            "ctrl+z",
+            "suspend_process",
+            "Suspend",
+            show=False,
+            id="app.suspend",
+            tooltip="Back to the shell; fg returns",
+        ),
+        Binding(
+            "ctrl+q",
+            "quit",
+            "Quit",
+            show=False,
+            priority=True,
+            id="app.quit",
+            tooltip="Leave dltui; runs go on without it",
+        ),
+        Binding("ctrl+c", "interrupt", "Quit", show=False, priority=True, system=True),
+    ]
+
+    def __init__(
+        self,
+        runs: Path,
+        data: Path,
+        open_run: RunFolder | None,
+        warm: bool,
+        clock: Callable[[], float],
+        launcher: Launcher,
+    ) -> None:
+        super().__init__()
+        self.runs = runs
+        self.data = data
+        self.clock = clock
+        self.launcher = launcher
+        self._open_run = open_run
+        self._warm = warm
+        self._drafts: dict[tuple[str, Path], Draft] = {}
+        for theme in THEMES:
+            self.register_theme(theme)
+        self.theme = load_theme()
+
+    def get_default_screen(self) -> Screen[Any]:
+        """Home lies below everything else."""
+        home: Screen[Any] = HomeScreen()
+        return home
+
+    def on_mount(self) -> None:
+        """Watch signals and hosts, and open the run that was asked for."""
+        self._watch_signals()
+        if self._open_run is not None:
+            self._push_run(self._open_run)
+        self.set_interval(HOST_CHECK_S, self._report_dead_hosts)
+        if self._warm:
+            self.call_after_refresh(self._warm_up)
+
+    def on_unmount(self) -> None:
+        """Let the unused warm host go."""
+        self.launcher.close()
+
+    @property
+    def width_class(self) -> str:
+        """The class that `HORIZONTAL_BREAKPOINTS` will give a screen; one that has it already is styled only once."""
+        return "-wide" if self.size.width >= WIDE_FROM else "-narrow"
+
+    # --- what screens ask for -----------------------------------------------------------------------------------------
+
+    def start_run(self, config: RunConfig, name: str = "") -> RunFolder:
+        """Make a run folder, have it trained, and show it in place of what lies above Home.
+
+        Raises:
+            RunFolderError: nothing was started, and nothing is left behind.
+        """
+        folder = create_run(self.runs, config, self.data, name)
+        try:
+            self.launcher.spawn(folder)
+        except OSError as error:
+            shutil.rmtree(folder.path, ignore_errors=True)
+            raise RunFolderError(f"can't start a process to train in: {error.strerror}") from None
+        self._push_run(folder)
+        return folder
+
+    def resume_run(self, folder: RunFolder) -> None:
+        """Have a stopped, failed or dead run go on from its last checkpoint, and show it."""
+        holder = folder.holder()
+        try:
+            if holder is None:
+                self.launcher.spawn(folder)
+        except OSError as error:
+            self.notify(f"can't start a process to train in: {error.strerror}", severity="error", markup=False)
+            return
+        if not self._shows(folder):
+            self._push_run(folder)
+
+    def show_run(self, folder: RunFolder) -> None:
+        """Show a run, whatever its state."""
+        self._push_run(folder)
+
+    def leave_run(self) -> None:
+        """Go back to Home; the run goes on."""
+        self.run_worker(self._go_home(), exclusive=True, group="places")
+
+    def draft_for(self, preset: Preset) -> Draft:
+        """The draft of `preset` that is being worked on, or a new one; it stays until the UI ends."""
+        key = (preset.name, preset.path)
+        draft = self._drafts.get(key)
+        if draft is None or (not draft.changed and draft.preset is not preset):
+            draft = self._drafts[key] = Draft(preset)
+        return draft
+
+    def is_edited(self, preset: Preset) -> bool:
+        """Whether `preset` has a draft with changes."""
+        draft = self._drafts.get((preset.name, preset.path))
+        return draft is not None and draft.changed
+
+    # --- actions ------------------------------------------------------------------------------------------------------
+
+    def action_help(self) -> None:
+        """Show the keys of the screen below."""
+        from tui.screens.help import HelpScreen
+
+        if not isinstance(self.screen, HelpScreen):
+            self.push_screen(HelpScreen(self.screen))
+
+    def action_toggle_theme(self) -> None:
+        """The other of our two themes, now and next time."""
+        dark, light = THEMES
+        self.theme = dark.name if self.theme == light.name else light.name
+        save_theme(self.theme)
+
+    def action_interrupt(self) -> None:
+        """Copy what the mouse has selected; without a selection, quit."""
+        if self.screen.get_selected_text():
+            self.screen.action_copy_text()
+            self.screen.clear_selection()
+            self.notify("Copied. Ctrl+C again quits; runs go on.", timeout=3)
+        else:
+            self.run_worker(self.action_quit())
+
+    async def action_quit(self) -> None:
+        """Leave; say which runs go on without us."""
+        await self._leave()
+
+    def get_system_commands(self, screen: Screen[Any]) -> Iterable[SystemCommand]:
+        """Every action that has a name, of the focused widget, the screen and the application."""
+        seen = set()
+        for node, binding, enabled, tooltip in screen.active_bindings.values():
+            if binding.id is None or not enabled or binding.action in seen:
+                continue
+            seen.add(binding.action)
+            run = partial(self.run_action, binding.action, node)
+            yield SystemCommand(f"{binding.description}  ({self.get_key_display(binding)})", tooltip, run)
+
+    # --- inside -------------------------------------------------------------------------------------------------------
+
+    def _push_run(self, folder: RunFolder) -> None:
+        from tui.screens.run import RunScreen
+
+        self.run_worker(self._go_home(RunScreen(folder, self.clock)), exclusive=True, group="places")
+
+    def _shows(self, folder: RunFolder) -> bool:
+        shown = (getattr(screen, "folder", None) for screen in self.screen_stack)
+        return any(other.path == folder.path for other in shown if isinstance(other, RunFolder))
+
+    async def _go_home(self, then: Screen[Any] | None = None) -> None:
+        """Close what lies above Home, then open `then`, with as few repaints as possible."""
+        while len(self.screen_stack) > 2:
+            await self.pop_screen()
+        if then is None and len(self.screen_stack) > 1:
+            await self.pop_screen()
+        elif then is not None and len(self.screen_stack) > 1:
+            await self.switch_screen(then)
+        elif then is not None:
+            await self.push_screen(then)
+
+    def _warm_up(self) -> None:
+        self.run_worker(self.launcher.warm_up, thread=True, group="launcher")
+
+    def _report_dead_hosts(self) -> None:
+        for death in self.launcher.deaths():
+            self.notify(
+                death.reason,
+                title=f"{death.folder.name} did not start",
+                severity="error",
+                timeout=60,
+                markup=False,
+            )
+
+    def _watch_signals(self) -> None:
+        """A closed terminal or a kill ends the UI, never a run."""
+        loop = asyncio.get_running_loop()
+        with suppress(NotImplementedError, RuntimeError, ValueError):  # not in the main thread, as some tests
+            for number in (signal.SIGTERM, signal.SIGINT):
+                loop.add_signal_handler(number, self._terminate, number)
+            loop.add_signal_handler(signal.SIGHUP, self._hang_up)
+
+    def _terminate(self, number: int) -> None:
+        self.run_worker(self._leave(128 + number))
+
+    async def _leave(self, return_code: int = 0) -> None:
+        words = await asyncio.to_thread(parting_words, self.runs, self.launcher.training())
+        self.exit(return_code=return_code, message=Text(words) if words else None)
+
+    def _hang_up(self) -> None:
+        """The terminal has gone: whatever waits for it to take output would wait for ever."""
+        self.launcher.close()
+        deadline = threading.Timer(HANGUP_GRACE_S, os._exit, (128 + signal.SIGHUP,))
+        deadline.daemon = True
+        deadline.start()
+        self.exit(return_code=128 + signal.SIGHUP)

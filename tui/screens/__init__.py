@@ -1,0 +1,1 @@
+"""Places: Home, Configure, Run, and what opens above them."""

@@ -1,0 +1,224 @@
+"""Configure: a form made from the schema, checked as one types."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, ClassVar, cast
+
+from textual import on, work
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import Container, Horizontal, HorizontalGroup, Vertical
+from textual.content import Content
+from textual.events import DescendantFocus
+from textual.screen import Screen
+from textual.widgets import Button, Footer, Input, Static
+
+from engine.run_folder import RunFolderError
+from engine.schema import RunConfig
+from engine.schema.data import Csv
+from engine.schema.fields import SECTIONS
+from engine.text import plain
+from presets import Preset
+from tui.draft import Check, Draft, run_size
+from tui.widgets.form_field import CHANGED, FormField
+from tui.widgets.form_section import FormSection
+from tui.widgets.form_summary import FieldHelp, SizeSummary
+
+if TYPE_CHECKING:
+    from tui.app import DltuiApp
+
+COLUMNS = (SECTIONS[:4], SECTIONS[4:])
+
+
+class ConfigureScreen(Screen[None]):
+    """The form for one run, starting from a preset; changes are kept until the UI ends."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("f5,ctrl+g", "start", "Start", id="configure.start", tooltip="Train this, once every value is right"),
+        Binding("ctrl+r", "reset", "Reset", id="configure.reset", tooltip="Give the field the preset's value again"),
+        Binding(
+            "ctrl+s", "save", "Save preset", id="configure.save", tooltip="Save all of this as a preset of your own"
+        ),
+        Binding(
+            "f8",
+            "reset_all",
+            "Reset all",
+            show=False,
+            id="configure.reset_all",
+            tooltip="Give every field the preset's value",
+        ),
+        Binding("f1", "app.help", "Help", id="configure.help", tooltip="Every key of this place"),
+        Binding("question_mark", "app.help", "Help", show=False),  # for where it can't be typed
+        Binding("down", "app.focus_next", "Next", show=False, tooltip="The next field"),
+        Binding("up", "app.focus_previous", "Previous", show=False, tooltip="The field before"),
+        Binding("escape", "back", "Back", id="configure.back", tooltip="Back to Home; changes are kept"),
+    ]
+
+    def __init__(self, preset: Preset) -> None:
+        super().__init__()
+        self._preset = preset
+        self._check = Check(None, {})
+
+    @property
+    def dltui(self) -> DltuiApp:
+        """The application, by its own type."""
+        return cast("DltuiApp", self.app)
+
+    def compose(self) -> ComposeResult:
+        """Fields in two columns, and beside them what helps to fill them in."""
+        self.add_class(self.dltui.width_class, update=False)
+        self._draft: Draft = self.dltui.draft_for(self._preset)
+        with Horizontal(id="configure"):
+            with Vertical(id="form") as form, Container(id="columns"):
+                form.border_title = Content(f"Configure {plain(self._preset.config.title) or self._preset.name}")
+                for sections in COLUMNS:
+                    with Vertical(classes="column"):
+                        for section in sections:
+                            yield FormSection(section, self._draft)
+            with Vertical(id="side"):
+                yield FieldHelp(self._draft)
+                yield SizeSummary()
+                yield Static(id="verdict", markup=False)
+                with HorizontalGroup(id="launch"):
+                    yield Input(self._draft.run_name, placeholder="run name, if you like", id="run-name", compact=True)
+                    yield Button("Start  F5", id="start", variant="primary", compact=True)
+        yield Footer()
+
+    def on_mount(self) -> None:
+        """Check what the preset, or the draft from before, has."""
+        self._validate()
+
+    # --- typing -------------------------------------------------------------------------------------------------------
+
+    @on(FormField.Edited)
+    async def _take(self, event: FormField.Edited) -> None:
+        path = event.field.spec.path
+        self._draft.set_text(path, event.text)
+        if event.field.spec.name == "kind":
+            await self._section_of(event.field).swap_fields()
+        self._validate()
+
+    @on(Input.Changed, "#run-name")
+    def _take_name(self, event: Input.Changed) -> None:
+        self._draft.run_name = event.value.strip()
+        self._show_verdict()
+
+    @on(DescendantFocus)
+    def _describe(self) -> None:
+        field = self._focused_field()
+        self.query_one(FieldHelp).describe(field.spec if field is not None else None)
+
+    def _validate(self) -> None:
+        """Check the whole draft and show what came of it; a few microseconds and what changed on the screen."""
+        self._check = self._draft.check()
+        for field in self._fields():
+            field.problem = self._check.problems.get(field.spec.path, "")
+            field.was = self._draft.starting_text(field.spec.path) if self._draft.differs(field.spec.path) else None
+        self.query_one(FieldHelp).refresh()
+        self._show_verdict()
+        if self._check.config is not None:
+            self._measure(self._check.config)
+
+    def _show_verdict(self, failure: str = "") -> None:
+        """Say whether it can start, and where not."""
+        verdict, problems = self.query_one("#verdict", Static), self._check.problems
+        if failure:
+            verdict.update(Content.assemble(("✗ ", "$error"), failure))
+        elif problems:
+            elsewhere = problems.get("")
+            where = elsewhere or f"wrong: {', '.join(sorted(problems))}"
+            verdict.update(Content.assemble(("✗ ", "$error"), where))
+        else:
+            verdict.update(Content.assemble(("✓ ", "$success"), ("ready to start", "$text-muted")))
+        changes = sum(self._draft.differs(field.spec.path) for field in self._fields())
+        words = f"{CHANGED} {changes} change{'s' if changes != 1 else ''}" if changes else "as the preset has it"
+        self.query_one("#form").border_subtitle = Content.styled(words, "$accent" if changes else "")
+
+    @work(exclusive=True, group="size")
+    async def _measure(self, config: RunConfig) -> None:
+        data = self.dltui.data
+        if isinstance(config.data, Csv):  # its file has to be counted
+            facts = await asyncio.to_thread(config.facts, data)
+        else:
+            facts = config.facts(data)
+        self.query_one(SizeSummary).run_size = run_size(config, facts)
+
+    # --- what keys do -------------------------------------------------------------------------------------------------
+
+    @on(Button.Pressed, "#start")
+    @on(Input.Submitted, "#run-name")
+    def action_start(self) -> None:
+        """Start the run, or go to the first value that is wrong."""
+        config = self._check.config
+        if config is None:
+            self._refuse("can't start")
+            return
+        try:
+            self.dltui.start_run(config, self._draft.run_name)
+        except RunFolderError as error:
+            self._show_verdict(str(error))
+
+    def _refuse(self, what: str) -> None:
+        """Say why not, and go to the first value that is wrong."""
+        wrong = [field for field in self._fields() if field.problem]
+        if wrong:
+            wrong[0].editor.focus()
+            self._show_verdict(f"{what}: mend {', '.join(field.spec.path for field in wrong)}")
+        else:
+            self._show_verdict(f"{what}: {self._check.problems.get('', '')}")
+
+    async def action_reset(self) -> None:
+        """Give the focused field what the preset has."""
+        field = self._focused_field()
+        if field is None:
+            return
+        self._draft.reset(field.spec.path)
+        if field.spec.name == "kind":
+            await self._section_of(field).swap_fields()
+        else:
+            field.set_text(self._draft.text(field.spec.path))
+        self._validate()
+
+    async def action_reset_all(self) -> None:
+        """Be the preset again."""
+        kinds = {section: self._draft.kind(section) for section in SECTIONS}
+        self._draft.reset_all()
+        for section in self.query(FormSection):
+            if kinds[section.section] != self._draft.kind(section.section):
+                await section.swap_fields()
+            for field in section.fields:
+                field.set_text(self._draft.text(field.spec.path))
+        self._validate()
+
+    @work
+    async def action_save(self) -> None:
+        """Ask for a name and save the configuration as a preset."""
+        if self._check.config is None:
+            self._refuse("can't save")
+            return
+        from tui.screens.save_preset import SavePresetScreen
+
+        path = await self.app.push_screen_wait(SavePresetScreen(self._draft))
+        if path is not None:
+            self.notify(f"Saved as {plain(str(path))}", title="A preset of your own", markup=False)
+
+    def action_back(self) -> None:
+        """Leave; the draft stays."""
+        if self._draft.changed:
+            self.notify("Your changes are kept until you leave dltui.", timeout=4)
+        self.dismiss()
+
+    # --- inside -------------------------------------------------------------------------------------------------------
+
+    def _fields(self) -> Iterator[FormField]:
+        for section in self.query(FormSection):
+            yield from section.fields
+
+    def _focused_field(self) -> FormField | None:
+        parent = self.focused.parent if self.focused is not None else None
+        return parent if isinstance(parent, FormField) else None
+
+    def _section_of(self, field: FormField) -> FormSection:
+        return cast(FormSection, field.parent)

@@ -1,0 +1,315 @@
+"""Home: presets to begin with, and runs to come back to."""
+
+from __future__ import annotations
+
+import asyncio
+import shutil
+from typing import TYPE_CHECKING, ClassVar, cast
+
+from textual import on, work
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import Container, Horizontal, VerticalScroll
+from textual.content import Content
+from textual.events import DescendantFocus, ScreenResume, ScreenSuspend
+from textual.screen import Screen
+from textual.timer import Timer
+from textual.widgets import Footer, Input, OptionList, Static
+
+from engine.run_folder import RunFolder, RunFolderError
+from engine.run_state import ENDED
+from engine.run_summary import RunSummary
+from engine.text import plain
+from presets import Preset, PresetError, load_presets
+from tui.describe import about_error, about_preset, about_run
+from tui.run_shelf import RunShelf, Shelf
+from tui.screens.confirm import ConfirmScreen
+from tui.widgets.home_lists import HomeList, PresetList, RunList
+
+if TYPE_CHECKING:
+    from tui.app import DltuiApp
+
+REFRESH_S = 1.0
+FIRST_RUNS = 25
+RUNS_PER_PAGE = 200
+RESUMABLE = frozenset({"stopped", "failed", "died"})
+NO_RUNS = "No runs yet.\n\nChoose a preset and press Enter: its run appears here, with its progress."
+
+
+class HomeScreen(Screen[None]):
+    """Presets, runs, and what is known of the one the highlight is on."""
+
+    AUTO_FOCUS = "#presets"
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding(
+            "n",
+            "configure",
+            "New run",
+            id="home.new",
+            tooltip="Configure a run of the preset, or another like this run",
+        ),
+        Binding("r", "resume", "Resume", id="home.resume", tooltip="Go on with a run that stopped, failed or died"),
+        Binding("d", "delete", "Delete", id="home.delete", tooltip="Delete the folder of a run that has ended"),
+        Binding("slash", "search", "Search", key_display="/", id="home.search", tooltip="Search presets and runs"),
+        Binding("escape", "end_search", "End search", id="home.end_search", tooltip="Show everything again"),
+        Binding("down", "leave_search_line", "To the list", show=False),
+        Binding("tab", "app.focus_next", "Switch list", show=False, tooltip="Between presets and runs"),
+        Binding("q", "app.quit", "Quit", id="home.quit", tooltip="Leave dltui; runs go on without it"),
+    ]
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._words: list[str] = []
+        self._run_limit = RUNS_PER_PAGE
+        self._presets: list[Preset] = []
+        self._preset_errors: list[PresetError] = []
+        self._ticks: Timer | None = None
+        self._reading = False
+        self._wants_runs = False
+
+    @property
+    def dltui(self) -> DltuiApp:
+        """The application, by its own type."""
+        return cast("DltuiApp", self.app)
+
+    def compose(self) -> ComposeResult:
+        """A search line that is hidden until wanted, three panes, the keys."""
+        with Horizontal(id="search-line"):
+            yield Static("/ ")
+            yield Input(placeholder="words to look for in presets and runs", id="search", compact=True)
+        with Container(id="panes"):
+            yield PresetList()
+            with VerticalScroll(id="about", can_focus=False):
+                yield Static(id="about-text", markup=False)
+            yield RunList()
+            yield Static(NO_RUNS, id="no-runs", markup=False)
+        yield Footer()
+
+    def on_mount(self) -> None:
+        """Name the panes; their content comes after the first paint."""
+        self._shelf = RunShelf(self.dltui.runs)
+        self.query_one(PresetList).border_title = Content("Presets")
+        for pane in ("#runs", "#no-runs"):
+            self.query_one(pane).border_title = Content("Runs")
+            self.query_one(pane).border_subtitle = Content(plain(str(self.dltui.runs)))
+        self._ticks = self.set_interval(REFRESH_S, self._refresh_runs)
+
+    @on(ScreenResume)
+    def _catch_up(self) -> None:
+        """Presets may have been saved meanwhile, and runs have gone on."""
+        if self._ticks is not None:
+            self._ticks.resume()
+        self.call_after_refresh(self._load_presets)
+        self.call_after_refresh(self._refresh_runs)
+
+    @on(ScreenSuspend)
+    def _rest(self) -> None:
+        if self._ticks is not None:
+            self._ticks.pause()
+
+    # --- presets ------------------------------------------------------------------------------------------------------
+
+    def _load_presets(self) -> None:
+        self._presets, self._preset_errors = load_presets()
+        self._show_presets()
+
+    def _show_presets(self) -> None:
+        matching = [preset for preset in self._presets if _matches(preset, self._words)]
+        edited = frozenset(preset.name for preset in matching if self.dltui.is_edited(preset))
+        errors = [error for error in self._preset_errors if all(word in str(error).casefold() for word in self._words)]
+        presets = self.query_one(PresetList)
+        presets.show_presets(matching, errors, edited)
+        count = f"{len(matching)} of {len(self._presets)}" if self._words else str(len(self._presets))
+        presets.border_subtitle = Content(count)
+        self._describe()
+
+    # --- runs ---------------------------------------------------------------------------------------------------------
+
+    @work(group="runs")
+    async def _refresh_runs(self) -> None:
+        """Read the runs in a thread; the first time the newest few are shown before the others are read."""
+        self._wants_runs = True
+        if self._reading:
+            return
+        self._reading = True
+        try:
+            while self._wants_runs:
+                self._wants_runs = False
+                if not self.query_one(RunList).option_count:
+                    self._show_runs(await asyncio.to_thread(self._shelf.read, FIRST_RUNS, self._words))
+                self._show_runs(await asyncio.to_thread(self._shelf.read, self._run_limit, self._words))
+        finally:
+            self._reading = False
+
+    def _show_runs(self, shelf: Shelf) -> None:
+        runs, empty = self.query_one(RunList), self.query_one("#no-runs", Static)
+        runs.show_runs(shelf, self.dltui.clock())
+        runs.display = bool(shelf.rows)
+        empty.display = not shelf.rows
+        if not shelf.rows:
+            had_focus = runs.has_focus
+            reason = f"This folder can't be read: {shelf.problem}" if shelf.problem else NO_RUNS
+            empty.update("No run has these words in its name." if self._words and not shelf.problem else reason)
+            if had_focus:
+                self.query_one(PresetList).focus()
+        self._describe()
+
+    # --- the pane beside ----------------------------------------------------------------------------------------------
+
+    @on(OptionList.OptionHighlighted)
+    @on(DescendantFocus)
+    def _describe(self) -> None:
+        """Describe what the highlight of the list in use is on."""
+        about, text = self.query_one("#about"), self.query_one("#about-text", Static)
+        selected = self._selected()
+        match selected:
+            case Preset():
+                about.border_title = Content(plain(selected.config.title) or selected.name)
+                text.update(about_preset(selected, selected.config.facts()))
+            case PresetError():
+                about.border_title = Content("A broken preset")
+                text.update(about_error(selected))
+            case RunSummary():
+                about.border_title = Content(plain(selected.name))
+                text.update(about_run(selected))
+            case None:
+                about.border_title = Content("")
+                text.update("Nothing has these words in it. Esc shows everything again." if self._words else "")
+        self.refresh_bindings()
+
+    def _selected(self) -> Preset | PresetError | RunSummary | None:
+        runs = self.query_one(RunList)
+        return runs.selected if runs.has_focus else self.query_one(PresetList).selected
+
+    def _selected_run(self) -> RunSummary | None:
+        selected = self._selected()
+        return selected if isinstance(selected, RunSummary) else None
+
+    # --- what keys do -------------------------------------------------------------------------------------------------
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """Keys that can't do anything at the moment are dimmed."""
+        if not self.is_mounted or action not in ("resume", "delete", "end_search"):
+            return True
+        if action == "end_search":
+            return self.query_one("#search-line").display
+        run = self._selected_run()
+        possible = run is not None and run.status in (RESUMABLE if action == "resume" else ENDED)
+        return True if possible else None
+
+    @on(OptionList.OptionSelected)
+    def _open(self, event: OptionList.OptionSelected) -> None:
+        event.stop()
+        if event.option_id == RunList.MORE:
+            self._run_limit += RUNS_PER_PAGE
+            self._refresh_runs()
+            return
+        run = self._selected_run()
+        if run is not None:
+            self.dltui.show_run(RunFolder(run.path))
+        else:
+            self.action_configure()
+
+    def action_configure(self) -> None:
+        """Open the form for the selected preset, or for another run like the selected one."""
+        selected = self._selected()
+        try:
+            preset = _preset_of(selected) if isinstance(selected, RunSummary) else selected
+        except RunFolderError as error:
+            self.notify(str(error), severity="error", markup=False)
+            return
+        if isinstance(preset, PresetError):
+            self.notify(str(preset), title="This preset can't be used", severity="error", markup=False)
+        elif preset is not None:
+            from tui.screens.configure import ConfigureScreen
+
+            self.app.push_screen(ConfigureScreen(preset))
+
+    def action_resume(self) -> None:
+        """Go on with the selected run."""
+        run = self._selected_run()
+        if run is not None and run.status in RESUMABLE:
+            self.dltui.resume_run(RunFolder(run.path))
+
+    def action_delete(self) -> None:
+        """Delete the selected run, once that is confirmed."""
+        run = self._selected_run()
+        if run is not None and run.status in ENDED:
+            self._ask_and_delete(RunFolder(run.path))
+
+    @work(group="delete")
+    async def _ask_and_delete(self, folder: RunFolder) -> None:
+        question = f"Delete run {plain(folder.name)} with its checkpoints and pictures?"
+        if not await self.app.push_screen_wait(ConfirmScreen(question, "delete it")):
+            return
+        try:
+            await asyncio.to_thread(_remove, folder)
+        except (OSError, RunFolderError) as error:
+            reason = error.strerror if isinstance(error, OSError) else str(error)
+            self.notify(f"can't delete {plain(folder.name)}: {reason}", severity="error", markup=False)
+        self._refresh_runs()
+
+    # --- search -------------------------------------------------------------------------------------------------------
+
+    def action_search(self) -> None:
+        """Open the search line, with what was looked for before."""
+        self.query_one("#search-line").display = True
+        self.query_one("#search").focus()
+        self.refresh_bindings()
+
+    def action_end_search(self) -> None:
+        """Close the search line and show everything again."""
+        had_focus = self.query_one("#search").has_focus
+        self.query_one("#search", Input).value = ""
+        self.query_one("#search-line").display = False
+        if had_focus:
+            self.query_one(PresetList).focus()
+        self.refresh_bindings()
+
+    @on(Input.Changed, "#search")
+    def _filter(self, event: Input.Changed) -> None:
+        self._words = event.value.casefold().split()
+        self._show_presets()
+        self._refresh_runs()
+
+    @on(Input.Submitted, "#search")
+    def action_leave_search_line(self) -> None:
+        """Go to what was found."""
+        if not self._words:
+            self.action_end_search()
+            return
+        presets, runs = self.query_one(PresetList), self.query_one(RunList)
+        target: HomeList = presets if presets.selected is not None or runs.selected is None else runs
+        target.focus()
+
+
+def _matches(preset: Preset, words: list[str]) -> bool:
+    config = preset.config
+    kinds = (config.task.kind, config.data.kind, config.model.kind, config.optimizer.kind, config.schedule.kind)
+    text = " ".join((preset.name, config.title, config.teaches, config.group, *kinds)).casefold()
+    return all(word in text for word in words)
+
+
+def _preset_of(run: RunSummary) -> Preset:
+    """A run's configuration, to start from as from a preset.
+
+    Raises:
+        RunFolderError: it can't be read.
+    """
+    config = RunFolder(run.path).config()
+    return Preset(config.preset or run.name, run.path / "config.toml", config, config.model_dump(mode="json"))
+
+
+def _remove(folder: RunFolder) -> None:
+    """Delete a run's folder; once renamed it is no run any more, so nothing half-deleted is ever shown.
+
+    Raises:
+        RunLocked: an engine has taken it meanwhile.
+        OSError: it can't be deleted.
+    """
+    lock = folder.lock()
+    try:
+        gone = folder.path.rename(folder.path.with_name(f".deleted-{folder.name}"))
+        shutil.rmtree(gone)
+    finally:
+        lock.release()

@@ -1,0 +1,53 @@
+"""Text that wraps with a hanging indent."""
+
+from __future__ import annotations
+
+import textwrap
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from textual.content import Content
+from textual.css.styles import RulesMap
+from textual.strip import Strip
+from textual.style import Style
+from textual.visual import RenderOptions, Visual
+
+
+class Fact(NamedTuple):
+    """Something known, and what to call it."""
+
+    label: str | Content
+    text: str
+
+
+class Lines(Visual):
+    """Paragraphs, and facts whose second lines stand under their first."""
+
+    def __init__(self, lines: Sequence[Content | Fact], label_cells: int = 11) -> None:
+        self._lines = lines
+        self._label_cells = label_cells
+
+    def render_strips(self, width: int, height: int | None, style: Style, options: RenderOptions) -> list[Strip]:
+        """All lines, wrapped to `width`."""
+        return self._wrapped(width).render_strips(width, height, style, options)
+
+    def get_optimal_width(self, rules: RulesMap, container_width: int) -> int:
+        """As wide as there is room."""
+        return container_width
+
+    def get_height(self, rules: RulesMap, width: int) -> int:
+        """Lines it takes once wrapped to `width`."""
+        return self._wrapped(width).get_height(rules, width)
+
+    def _wrapped(self, width: int) -> Content:
+        lines: list[Content] = []
+        cells = self._label_cells
+        for line in self._lines:
+            if isinstance(line, Content):
+                lines.append(line)
+                continue
+            first, *rest = textwrap.wrap(line.text, max(8, width - cells)) or [""]
+            label = Content.styled(line.label, "$text-muted") if isinstance(line.label, str) else line.label
+            lines.append(label.pad_right(cells - label.cell_length) + first)
+            lines += [Content(" " * cells + text) for text in rest]
+        return Content("\n").join(lines)
