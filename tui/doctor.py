@@ -90,9 +90,8 @@ def _terminal_size() -> Finding:
     truecolor = os.environ.get("COLORTERM", "") in ("truecolor", "24bit")
     colours = "no colours (NO_COLOR)" if os.environ.get("NO_COLOR") else "16 million colours" if truecolor else ""
     colours = colours or ("256 colours" if "256" in kind else "8 to 256 colours")
-    places = [
-        name for name, key in (("tmux", "TMUX"), ("screen", "STY"), ("SSH", "SSH_CONNECTION")) if key in os.environ
-    ]
+    around = {"TMUX": "inside tmux", "STY": "inside screen", "SSH_CONNECTION": "over SSH"}
+    places = [words for key, words in around.items() if key in os.environ]
     parts = [f"{columns}x{lines}", plain(kind) or "TERM not set", colours, *places]
     text = ", ".join(parts)
     if kind in ("", "dumb"):

@@ -149,8 +149,8 @@ def test_no_command_but_training_imports_torch_and_none_but_the_screen_imports_t
     make_run("day", started(), logged(1))
     code = (
         "import sys; from tui.cli import main\n"
-        "for argv in (['presets'], ['runs'], ['show', 'day'], ['train', 'spiral-relu', '--dry-run'], ['train', '-h']):\n"
-        "    assert main(argv) == 0\n"
+        "for line in ('presets', 'runs', 'show day', 'train spiral-relu --dry-run', 'train --help'):\n"
+        "    assert main(line.split()) == 0\n"
         "print('torch' in sys.modules, 'textual.app' in sys.modules)"
     )
     assert run_python(code).splitlines()[-1] == "False False"

@@ -1,0 +1,174 @@
+"""`dltui train` and `dltui resume`: configurations made up of several sources, and runs in the foreground."""
+
+from __future__ import annotations
+
+import json
+import tomllib
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from engine import events as ev
+from engine.places import data_dir, runs_dir
+from engine.run_folder import RunFolder
+from tests.cli.conftest import Dltui, make_run
+from tests.engine.test_run_state import logged, started
+
+Refused = Callable[..., str]
+
+
+@pytest.fixture
+def resolved(dltui: Dltui) -> Callable[..., dict[str, Any]]:
+    """The configuration that `train --dry-run` prints."""
+
+    def run(*arguments: str) -> dict[str, Any]:
+        done = dltui("train", *arguments, "--dry-run")
+        assert (done.status, done.err) == (0, "")
+        return tomllib.loads(done.out)
+
+    return run
+
+
+Resolved = Callable[..., dict[str, Any]]
+
+
+def test_flags_lie_over_the_file_and_the_file_over_the_preset(resolved: Resolved, tmp_path: Path) -> None:
+    file = tmp_path / "part.toml"
+    file.write_text("[optimizer]\nlr = 0.5\n[trainer]\nepochs = 7\n[schedule]\nwarmup = 0.1\n")
+    tree = resolved("spiral-relu", "--config", str(file), "--epochs", "9", "--schedule.warmup=0.2")
+    assert tree["optimizer"]["lr"] == 0.5
+    assert tree["optimizer"]["weight_decay"] == 1e-5
+    assert tree["trainer"]["epochs"] == 9
+    assert tree["schedule"] == {"kind": "constant", "warmup": 0.2}
+
+
+def test_another_kind_drops_the_fields_of_the_presets(resolved: Resolved) -> None:
+    tree = resolved("spiral-relu", "--optimizer.kind", "sgd", "--optimizer.momentum", "0.9")
+    assert tree["optimizer"] == {
+        "kind": "sgd",
+        "lr": 0.01,
+        "weight_decay": 0.0,
+        "decay": "all",
+        "momentum": 0.9,
+        "nesterov": False,
+    }
+    assert resolved("spiral-relu", "--model.kind", "linear")["model"]["kind"] == "linear"
+
+
+@pytest.mark.parametrize("preset", ["digits-mlp", ""])
+def test_what_a_dry_run_prints_config_takes_back(dltui: Dltui, tmp_path: Path, preset: str) -> None:
+    first = dltui("train", "spiral-relu", "--epochs", "3", "--model.hidden", "8,8", "--data", "/some/data", "--dry-run")
+    file = tmp_path / "whole.toml"
+    file.write_text(first.out)
+    again = dltui("train", *filter(None, [preset]), "--config", str(file), "--dry-run")
+    assert again == first
+
+
+def test_a_dry_run_as_json_holds_the_same(dltui: Dltui, resolved: Resolved) -> None:
+    assert json.loads(dltui("train", "spiral-relu", "--dry-run", "--json").out) == resolved("spiral-relu")
+
+
+def test_a_runs_own_configuration_is_a_file_and_a_preset(resolved: Resolved) -> None:
+    path = str(make_run("one").path / "config.toml")
+    for arguments in (["digits-mlp", "--config", path], ["--config", path], [path]):
+        tree = resolved(*arguments, "--epochs", "3")
+        assert (tree["preset"], tree["data_dir"], tree["trainer"]["epochs"]) == ("spiral-relu", str(data_dir()), 3)
+    assert resolved("--config", path, "--data", "/other")["data_dir"] == "/other"
+    assert "data_dir" not in resolved("spiral-relu")
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        ("[optimizer]\nlr = 0\n", "{file}: optimizer.lr: must be above 0 (got 0)"),
+        ("[optimizer]\nlrr = 1\n", "{file}: optimizer.lrr: unknown key of optimizer 'adam'; did you mean 'lr'?"),
+        ("[optimiser]\nlr = 1\n", "{file}: optimiser: unknown key; did you mean 'optimizer'?"),
+        ("[task]\nkind = 'regression'\n", "{file}: task.kind: data 'spiral' has classes as targets"),
+        ("model = 5\n", "{file}: model: must be a table of settings (got 5)"),
+        ("data_dir = 5\n", "{file}: data_dir must be the path of a folder"),
+        ("[optimizer\n", "{file}: "),
+        ("extends = 'digits-mlp'\n", "{file}: extends: unknown key"),
+    ],
+)
+def test_what_a_file_got_wrong_is_blamed_on_the_file(
+    refused: Refused, tmp_path: Path, content: str, message: str
+) -> None:
+    file = tmp_path / "part.toml"
+    file.write_text(content)
+    assert refused("train", "spiral-relu", "--config", str(file)).startswith(message.format(file=file))
+
+
+def test_what_a_flag_got_wrong_is_not_blamed_on_the_file(refused: Refused, tmp_path: Path) -> None:
+    file = tmp_path / "part.toml"
+    file.write_text("[optimizer]\nlr = 0.5\n")
+    told = refused("train", "spiral-relu", "--config", str(file), "--optimizer.lr", "0", "--batch-size", "0")
+    assert told == "optimizer.lr: must be above 0 (got 0); trainer.batch_size: must be at least 1 or full (got 0)"
+
+
+@pytest.mark.parametrize("name", ["none.toml", "folder"])
+def test_a_file_that_can_not_be_read_is_named(refused: Refused, tmp_path: Path, name: str) -> None:
+    (tmp_path / "folder").mkdir()
+    assert refused("train", "spiral-relu", "--config", str(tmp_path / name)).startswith(f"{tmp_path / name}: ")
+
+
+@pytest.mark.parametrize(
+    ("argv", "message"),
+    [
+        (["--name", "../up"], "'../up' is no name for a run: use letters, digits"),
+        (["--name", "taken"], "run 'taken' exists: choose another --name, or go on with it: dltui resume taken"),
+        (["--runs", "/dev/null/runs"], "can't make a run in /dev/null/runs: Not a directory; choose another folder"),
+    ],
+)
+def test_a_run_that_can_not_be_made_leaves_nothing(refused: Refused, argv: list[str], message: str) -> None:
+    make_run("taken")
+    assert refused("train", "spiral-relu", "--epochs", "1", *argv).startswith(message)
+    assert refused("train", "spiral-relu", "--epochs", "1", "--detach", *argv).startswith(message)
+    assert [path.name for path in runs_dir().iterdir()] == ["taken"]
+
+
+def test_training_ends_with_one_line_of_json(dltui: Dltui) -> None:
+    done = dltui("train", "spiral-relu", "--epochs", "5", "--device", "cpu", "--name", "quick", "--json")
+    assert done.status == 0
+    result = json.loads(done.out.splitlines()[-1])
+    assert {"run", "dir", "state", "epochs", "steps", "steps_per_s", "elapsed_s", "metrics", "best"} <= result.keys()
+    assert (result["run"], result["state"], result["epochs"], result["steps"]) == ("quick", "finished", 5, 5)
+    assert {"train/loss", "val/loss", "val/accuracy"} <= result["metrics"].keys()
+    shown = json.loads(dltui("show", "quick", "--json").out)
+    assert shown == result
+
+
+def test_a_run_that_fails_is_1_and_says_why(dltui: Dltui, tmp_path: Path) -> None:
+    file = tmp_path / "table.csv"
+    file.write_text("1,2,0\n3,oops,1\n")
+    argv = ["--task.kind=binary-classification", "--data.kind=csv", f"--data.path={file}"]
+    done = dltui("train", "spiral-relu", "--epochs", "1", *argv, "--json")
+    assert done.status == 1
+    assert done.err.splitlines()[-1] == f"dltui: {file}, line 2, column 2: 'oops' is not a number"
+    assert json.loads(done.out.splitlines()[-1])["state"] == "failed"
+    assert "failed" in dltui("runs").out
+
+
+def test_resuming_goes_on_to_the_end(dltui: Dltui) -> None:
+    folder = make_run("again")
+    assert dltui("resume", "again").status == 0
+    assert RunFolder(folder.path).read_events().read()[-1].step == 1000
+
+
+def test_a_run_that_has_ended_or_is_held_is_not_resumed(refused: Refused) -> None:
+    make_run("done", started(), ev.RunFinished(step=40, elapsed_s=1.0))
+    told = refused("resume", "done")
+    assert told.startswith("run 'done' is finished, at step 40; for a longer one: dltui train --config ")
+    assert told.endswith("--epochs 8")
+    held = make_run("held", started(), logged(1))
+    lock = held.lock()
+    assert "run 'held' is being trained by pid " in refused("resume", "held")
+    lock.release()
+
+
+def test_a_damaged_configuration_is_not_resumed(refused: Refused) -> None:
+    folder = make_run("hurt", started(), logged(1))
+    (folder.path / "config.toml").write_text("[oops")
+    assert "config.toml is damaged" in refused("resume", "hurt")
+    assert "config.toml is damaged" in refused("resume", "hurt", "--detach")
