@@ -24,11 +24,10 @@ import engine
 from engine import events as ev
 from engine.batches import mix_seed
 from engine.data import load_data
-from engine.devices import device_name, resolve_device
+from engine.devices import default_threads, device_name, resolve_device
 from engine.models import build_model
 from engine.places import data_dir
 from engine.schema import RunConfig, overlay, validate
-from engine.worker import configure_torch
 from presets import load_preset
 
 EPOCHS = {
@@ -44,7 +43,7 @@ RESULTS = Path(__file__).parents[1] / "docs" / "benchmarks.md"
 def bare_steps_per_s(config: RunConfig, data_folder: Path) -> float:
     """Steps per second of a hand-written loop: resident data, fused optimizer, nothing but training."""
     device = resolve_device(config.trainer.device)
-    configure_torch(config.trainer, device)
+    torch.set_num_threads(config.trainer.threads or default_threads())
     torch.manual_seed(config.trainer.seed)
     data = load_data(config.data, config.trainer.seed, data_folder).to(device)
     model = build_model(config.model, data).to(device)
@@ -87,7 +86,7 @@ async def dltui_steps_per_s(config: RunConfig, data_folder: Path) -> float:
 
 def measure(name: str, device: str, data_folder: Path, repeats: int) -> tuple[float, float, float]:
     """Median steps per second of the bare loop and of dltui, and the median ratio of their pairs."""
-    trainer = {"device": device, "epochs": EPOCHS[name]}
+    trainer = {"device": device, "epochs": EPOCHS[name], "log_every": 0}
     config = validate(overlay(load_preset(name).tree, {"trainer": trainer}))
     pairs = []
     for _ in range(repeats + 1):

@@ -10,6 +10,7 @@ renamed; the link then moves to it in one step, and only then does the one befor
 
 from __future__ import annotations
 
+import io
 import os
 import random
 import shutil
@@ -109,10 +110,10 @@ class CheckpointStore:
         draft = Path(tempfile.mkdtemp(prefix=".draft-", dir=self._folder))
         try:
             _write_synced(draft / WEIGHTS, save({key: value.contiguous() for key, value in checkpoint.weights.items()}))
-            with (draft / STATE).open("wb") as file:
-                torch.save({"version": VERSION, "step": checkpoint.step, **checkpoint.state}, file)
-                file.flush()
-                os.fsync(file.fileno())
+            # through memory: on a full disk torch's own writer dies of its clean-up and hides why
+            state = io.BytesIO()
+            torch.save({"version": VERSION, "step": checkpoint.step, **checkpoint.state}, state)
+            _write_synced(draft / STATE, state.getbuffer())
             draft.chmod(0o755)
             draft.rename(self._folder / name)
             _sync_folder(self._folder)
@@ -156,7 +157,7 @@ def _first_line(error: Exception) -> str:
     return (str(error).splitlines() or [type(error).__name__])[0][:200]
 
 
-def _write_synced(path: Path, data: bytes) -> None:
+def _write_synced(path: Path, data: bytes | memoryview) -> None:
     with path.open("wb") as file:
         file.write(data)
         file.flush()
