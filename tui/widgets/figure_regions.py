@@ -98,10 +98,13 @@ class _Regions:
     def legend(self) -> list[tuple[str, int]]:
         """Lines, each with the class that colours it or -1."""
         lines = [(f"{self.sign(index, True)} {name_of(self.names, index)}", index) for index in range(self.count)]
-        if len(self.labels):
+        right = len(self.labels)
+        if right:
             right = int((self.predicted(self.across, self.down) == self.labels).sum())
             lines += [("", -1), (f"{right} of {len(self.labels)}", -1), ("points right", -1)]
         lines += [("", -1), ("solid  data", -1), ("hollow model", -1)]
+        if right < len(self.labels):
+            lines.append(("bold   wrong", -1))
         return lines
 
 

@@ -69,32 +69,33 @@ class FigureView(Picture):
         self.marker: Marker = "braille"
         self._run_curves = run_curves
         self._figure: LoadedFigure | None = None
+        self._place = ""
         self._key: Hashable = None
 
-    def show(self, figure: LoadedFigure | None, place: str = "", curves_key: Hashable = None) -> None:
+    def show(self, figure: LoadedFigure | None, place: str, curves_key: Hashable = None) -> None:
         """Show `figure`.
 
         Args:
             figure: What to show, None while there is nothing.
-            place: Where it stands among the others, such as "1 of 2".
+            place: Where it stands among the others, such as "1 of 2"; why there is none, where there is none.
             curves_key: Changes when the run's curves do, for figures made of them.
         """
         is_chart = figure is not None and figure.event.kind in ("metrics", "curve")
         key = (id(figure), place, curves_key if is_chart else None, self.marker)
         if key == self._key:
             return
-        self._key, self._figure = key, figure
+        self._key, self._figure, self._place = key, figure, place
         title = figure.event.title if figure else "Pictures"
         step = [f"step {figure.event.step:,}"] if figure and figure.event.kind != "metrics" else []
         self.border_title = Content.styled(narrow(title), "bold")
-        self.border_subtitle = Content(" · ".join([*step, *([place] if place else [])]))
+        self.border_subtitle = Content(" · ".join([*step, *([place] if place and figure else [])]))
         self.redraw()
 
     def draw(self, width: int, height: int, palette: Palette) -> list[Strip]:
         """The figure; a damaged one is one line."""
         figure = self._figure
         if figure is None:
-            return _word("drawn at the first evaluation", width, height, palette)
+            return _word(self._place, width, height, palette)
         if figure.problem:
             return _word(figure.problem, width, height, palette)
         try:

@@ -15,6 +15,7 @@ from engine.run_state import Status
 from engine.run_summary import RunSummary
 from engine.text import plain
 from tui.output import ago
+from tui.run_words import last_metric
 
 STATUS_LOOKS: dict[Status, tuple[str, str]] = {
     "starting": ("◌", "$text-muted"),
@@ -60,7 +61,7 @@ def run_row(run: RunSummary, now: float) -> Row:
         now: Seconds since the epoch.
     """
     symbol, colour = STATUS_LOOKS[run.status]
-    metric, when = last_metric(run), since(run, now)
+    metric, when = last_metric(run.state), since(run, now)
     share = progress(run)
     percent = f"{share:.0%}" if share is not None and run.status != "finished" else ""
 
@@ -81,16 +82,6 @@ def run_row(run: RunSummary, now: float) -> Row:
         return Content.assemble(*parts)
 
     return Row(layout)
-
-
-def last_metric(run: RunSummary) -> str:
-    """The run's own metric as it was measured last, else its training loss; empty before there is any."""
-    state = run.state
-    for key in (state.started.metric if state.started else "", "val/loss", "train/loss"):
-        if key in state.latest:
-            value = state.latest[key]
-            return f"{plain(key)} {'not finite' if value is None else f'{value:.4g}'}"
-    return ""
 
 
 def progress(run: RunSummary) -> float | None:

@@ -42,6 +42,7 @@ class LogPane(ScrollView, can_focus=True):
         border-title-color: $foreground;
         border-subtitle-color: $text-muted;
         scrollbar-size-vertical: 1;
+        scrollbar-gutter: stable;
         overflow-x: hidden;
         &:focus { border: round $border; }
     }

@@ -11,12 +11,14 @@ import numpy as np
 from plotext._date import date_class
 from plotext._monitor import monitor_class
 
-from tui.widgets.curves import GLYPHS, Curve, Role, decimate, segments
+from tui.widgets.curves import GLYPHS, Curve, Floats, Role, decimate, segments
 from tui.widgets.extents import Extent, Look, Mark, misfits, scaled, x_extent, y_extent
 from tui.widgets.narrow import narrow
 from tui.widgets.ticks import Tick, linear_ticks, log_ticks, time_ticks
 
 _RAW = (Role.RAW_TRAIN, Role.RAW_VAL)
+_DOTS = {"braille": (2, 4), "hd": (2, 2), "dot": (1, 1)}
+"""Dots in one character of each marker, across and down."""
 _LABEL_LIMIT = 16
 
 
@@ -50,6 +52,7 @@ class _Canvas:
         self.curves = [replace(scaled(curve, look.log_y), label=narrow(curve.label)) for curve in curves]
         self.x_extent = x_extent(self.curves, look.scale)
         self.y_extent = y_extent(self.curves, look)
+        self.signs: list[tuple[Role, Floats, Floats]] = []
         self.bad, self.nonpositive = misfits(curves, look.log_y)
         self.margin = _end_margin(self.curves, width) if look.names_at_ends else 0
         self.width, self.height = width - self.margin, height
@@ -77,6 +80,7 @@ class _Canvas:
         # plotext counts rows from the bottom
         cells = [list(row) for row in reversed(matrix.marker)]
         roles = [[_role(code) for code in row] for row in reversed(matrix.fullground)]
+        self._draw_signs(cells, roles)
         self._draw_misfits(cells, roles)
         self._draw_marks(cells, roles)
         self._draw_ends(cells, roles)
@@ -92,8 +96,11 @@ class _Canvas:
         monitor.set_xlim(0, 1)
         monitor.set_ylim(0, 1)
         x_ticks = self._x_ticks() if self.has_axes else []
-        monitor.set_xticks(_positions(x_ticks, self.x_extent), [tick.label for tick in x_ticks])
-        monitor.set_yticks(_positions(self.y_ticks, self.y_extent), [tick.label for tick in self.y_ticks])
+        # ticks stand in the cells of the dots they belong to, which are finer than plotext's own places for ticks
+        x_places = [(self._column(self.x_extent.place(tick.at)) - self.left, self.columns) for tick in x_ticks]
+        y_places = [(self.lines - 1 - self._line(self.y_extent.place(at)), self.lines) for at, _ in self.y_ticks]
+        monitor.set_xticks([_share(*place) for place in x_places], [tick.label for tick in x_ticks])
+        monitor.set_yticks([_share(*place) for place in y_places], [tick.label for tick in self.y_ticks])
         # an axis without any data is left out by plotext: one invisible point keeps it
         monitor.draw([0.0], [0.0], marker=" ", color=int(Role.AXIS), lines=False)
         return monitor
@@ -101,18 +108,16 @@ class _Canvas:
     def _add(self, monitor: monitor_class, curve: Curve) -> None:
         x, y = decimate(curve.x, curve.y, self.columns, *self.x_extent)
         x, y = self.x_extent.share(x), self.y_extent.share(y)
-        glyph, color = GLYPHS.get(curve.role, "•"), int(curve.role)
         if not curve.is_line:
-            keep = np.isfinite(y)
-            if keep.any():
-                monitor.draw(x[keep].tolist(), y[keep].tolist(), marker=glyph, color=color, lines=False)
+            self.signs.append((curve.role, x, y))
             return
+        every = self._sign_every(len(x), curve.role)
         for xs, ys in segments(x, y):
             if len(xs) > 1:
-                monitor.draw(xs.tolist(), ys.tolist(), marker=self.look.marker, color=color, lines=True)
-            every = 1 if len(xs) == 1 else self._sign_every(len(x), curve.role)
-            if every:
-                monitor.draw(xs[::every].tolist(), ys[::every].tolist(), marker=glyph, color=color, lines=False)
+                marker, color = self.look.marker, int(curve.role)
+                monitor.draw(xs.tolist(), ys.tolist(), marker=marker, color=color, lines=True)
+            if every or len(xs) == 1:
+                self.signs.append((curve.role, xs[:: every or 1], ys[:: every or 1]))
 
     def _sign_every(self, points: int, role: Role) -> int:
         """Every how many points a curve shows its sign, 0 for never. The first curve stays a plain line."""
@@ -139,10 +144,21 @@ class _Canvas:
     # -- over plotext's picture ---------------------------------------------------------------------------------
 
     def _column(self, x: float) -> int:
-        return self.left + min(self.columns - 1, max(0, math.floor(0.5 + (self.columns - 1) * x)))
+        """The column in which plotext puts a dot at x."""
+        dots = _DOTS[self.look.marker][0]
+        return self.left + _cell(x, self.columns, dots)
 
     def _line(self, y: float) -> int:
-        return min(self.lines - 1, max(0, self.lines - 1 - math.floor(0.5 + (self.lines - 1) * y)))
+        """The line, from the top, in which plotext puts a dot at y."""
+        dots = _DOTS[self.look.marker][1]
+        return self.lines - 1 - _cell(y, self.lines, dots)
+
+    def _draw_signs(self, cells: list[list[str]], roles: list[list[Role]]) -> None:
+        for role, xs, ys in self.signs:
+            for x, y in zip(xs.tolist(), ys.tolist(), strict=True):
+                if 0 <= x <= 1 and 0 <= y <= 1 and self.columns > 0:
+                    line, column = self._line(y), self._column(x)
+                    cells[line][column], roles[line][column] = GLYPHS.get(role, "•"), role
 
     def _draw_misfits(self, cells: list[list[str]], roles: list[list[Role]]) -> None:
         for xs, line in ((self.bad, 0), (self.nonpositive, self.lines - 1)):
@@ -178,7 +194,7 @@ class _Canvas:
             x, y = float(curve.x[finite[-1]]), float(curve.y[finite[-1]])
             line, column = self._line(self.y_extent.place(y)), self._column(self.x_extent.place(x))
             cells[line][column], roles[line][column] = GLYPHS.get(curve.role, "•"), curve.role
-            ends.append((line, curve))
+            ends.append((line, -y, curve))
         if not self.margin:
             return
         for cell_row, role_row in zip(cells, roles, strict=True):
@@ -194,18 +210,24 @@ def _end_margin(curves: Sequence[Curve], width: int) -> int:
     return min(max(names) + 1, _LABEL_LIMIT, width // 5) if names and width >= 40 else 0
 
 
-def _positions(ticks: Sequence[Tick], extent: Extent) -> list[float]:
-    return [extent.place(tick.at) for tick in ticks]
+def _cell(share: float, cells: int, dots: int) -> int:
+    """Which of `cells` holds the dot at `share` of the way, with `dots` in each."""
+    dot = math.floor(0.5 + (cells * dots - 1) * min(1.0, max(0.0, share)))
+    return min(cells - 1, dot // dots)
+
+
+def _share(cell: int, cells: int) -> float:
+    return cell / (cells - 1) if cells > 1 else 0.0
 
 
 def _role(code: object) -> Role:
     return Role(code) if isinstance(code, int) else Role.AXIS
 
 
-def _spread(ends: list[tuple[int, Curve]], lines: int) -> list[tuple[int, Curve]]:
-    """Names on lines of their own, as near to their curves' ends as they can be."""
+def _spread(ends: list[tuple[int, float, Curve]], lines: int) -> list[tuple[int, Curve]]:
+    """Names on lines of their own, in the order of the curves' ends and as near to them as they can be."""
     placed: list[tuple[int, Curve]] = []
-    for index, (line, curve) in enumerate(sorted(ends, key=lambda end: end[0])[:lines]):
+    for index, (line, _, curve) in enumerate(sorted(ends, key=lambda end: end[:2])[:lines]):
         below = placed[-1][0] + 1 if placed else 0
         latest = lines - (min(len(ends), lines) - index)
         placed.append((min(max(line, below), latest), curve))

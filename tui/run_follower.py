@@ -1,0 +1,165 @@
+"""Follows a run while it goes on: reads what has been appended, and folds it, without holding up the screen."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import time
+from collections.abc import Callable
+from typing import NamedTuple
+
+from engine import events as ev
+from engine.run_folder import RunFolder, RunFolderError
+from engine.run_log import CHUNK_BYTES, Damage
+from engine.run_state import RunState, Status
+from engine.run_summary import status_of
+from engine.schema import RunConfig
+from engine.text import plain, plain_lines
+
+STATUS_EVERY_S = 1.0
+SLICE = 2000
+"""Events folded before the screen gets its turn: a few milliseconds."""
+CONSOLE_BYTES = 6000
+CLOSING_S = 5.0
+"""An engine that has said how the run ended may hold it for so long while it tidies up."""
+
+_QUIET = (ev.MetricsLogged, ev.Heartbeat, ev.Evaluated, ev.EpochEnded, ev.FigureDrawn)
+"""Events that don't change how a run stands."""
+
+
+class _Read(NamedTuple):
+    events: list[ev.AnyEvent]
+    is_new_file: bool
+    share: float
+    """Of the file that has been read."""
+
+
+class RunFollower:
+    """What is known of one run, kept up to date by `poll`.
+
+    Args:
+        folder: The run.
+        clock: Seconds since the epoch.
+    """
+
+    def __init__(self, folder: RunFolder, clock: Callable[[], float] = time.time) -> None:
+        self.folder = folder
+        self.config: RunConfig | None = None
+        self.config_problem = ""
+        """Why there is no configuration, empty if there is one."""
+        self.state = RunState()
+        self.status: Status = "starting"
+        self.lost = ""
+        """Why the run can't be read any more, empty if it can."""
+        self.read_share = 0.0
+        """How much of the log has been read."""
+        self.is_caught_up = False
+        self.console: tuple[str, ...] = ()
+        """The last lines that the engine's process printed, for a run that died or never started."""
+        self.rejections: list[ev.CommandRejected] = []
+        """Refusals nobody has been told of yet; whoever tells, clears."""
+        self._clock = clock
+        self._reader = folder.read_events()
+        self._seen: tuple[int, int, int, int] | None = None
+        self._status_due_s = 0.0
+        self._elapsed_seen_at = 0.0
+
+    @property
+    def damages(self) -> list[Damage]:
+        """Lines of the log that could not be understood."""
+        return self._reader.damages
+
+    @property
+    def elapsed_s(self) -> float:
+        """Training time, going on between events."""
+        since_s = self._clock() - self._elapsed_seen_at if self.status == "running" else 0.0
+        return self.state.elapsed_s + min(max(0.0, since_s), 60.0)
+
+    @property
+    def silent_s(self) -> float:
+        """How long a run that goes on has said nothing."""
+        if self.status not in ("running", "paused") or not self.state.seen_at:
+            return 0.0
+        return max(0.0, self._clock() - self.state.seen_at)
+
+    async def open(self) -> None:
+        """Read the configuration."""
+        try:
+            self.config = await asyncio.to_thread(self.folder.config)
+        except RunFolderError as error:
+            self.config_problem = str(error)
+
+    async def poll(self) -> None:
+        """Take in what is new, one chunk of the log at most."""
+        try:
+            read = await asyncio.to_thread(self._read)
+            if read.is_new_file:
+                self.state = RunState()
+                self.is_caught_up = False
+            await self._fold(read.events)
+            self.read_share = read.share
+            if not self.is_caught_up and read.share >= 1:
+                self.is_caught_up, self._status_due_s = True, 0.0
+                self.rejections.clear()
+            if self.is_caught_up and time.monotonic() >= self._status_due_s:
+                self._status_due_s = time.monotonic() + STATUS_EVERY_S
+                self.status, self.console = await asyncio.to_thread(self._look)
+            self.lost = ""
+        except OSError as error:
+            name = plain(str(self.folder.path))
+            is_gone = isinstance(error, FileNotFoundError)
+            self.lost = (
+                f"{name} is gone: moved or deleted"
+                if is_gone
+                else f"{name} can't be read: {plain(str(error.strerror))}"
+            )
+
+    async def _fold(self, events: list[ev.AnyEvent]) -> None:
+        for start in range(0, len(events), SLICE):
+            elapsed_s = self.state.elapsed_s
+            batch = events[start : start + SLICE]
+            self.state.apply_all(batch)
+            if self.state.elapsed_s != elapsed_s:
+                self._elapsed_seen_at = self._clock()
+            self.rejections += [event for event in batch if isinstance(event, ev.CommandRejected)]
+            if not all(isinstance(event, _QUIET) for event in batch):
+                self._status_due_s = 0.0
+            await asyncio.sleep(0)
+
+    # -- in a thread: a disk may take its time -------------------------------------------------------------------
+
+    def _read(self) -> _Read:
+        stat = os.stat(self._reader.path)
+        seen = (stat.st_dev, stat.st_ino, stat.st_size, stat.st_mtime_ns)
+        is_new_file = self._seen is not None and (seen[:2] != self._seen[:2] or stat.st_size < self._reader.offset)
+        if is_new_file:
+            self._reader = self.folder.read_events()
+        elif seen == self._seen:
+            return _Read([], False, self.read_share)
+        before = self._reader.offset
+        events = self._reader.read()
+        after = self._reader.offset
+        is_whole_chunk = after - before > CHUNK_BYTES // 2
+        if not is_whole_chunk:
+            self._seen = seen
+        elif self._seen is None or is_new_file:
+            self._seen = (*seen[:2], -1, -1)
+        share = after / stat.st_size if is_whole_chunk and after < stat.st_size else 1.0
+        return _Read(events, is_new_file, share)
+
+    def _look(self) -> tuple[Status, tuple[str, ...]]:
+        status = status_of(self.folder, self.state, self._clock())
+        ending = self.state.ending
+        if ending is not None and status == "starting" and self._clock() - ending.at < CLOSING_S:
+            status = self.state.status(engine_alive=False)
+        wants_console = status == "died" or (status == "failed" and not self.state.started)
+        return status, self._console_tail() if wants_console else ()
+
+    def _console_tail(self) -> tuple[str, ...]:
+        try:
+            with (self.folder.path / "console.log").open("rb") as file:
+                file.seek(max(0, file.seek(0, os.SEEK_END) - CONSOLE_BYTES))
+                text = file.read(CONSOLE_BYTES).decode("utf-8", "replace")
+        except OSError:
+            return ()
+        return tuple(line for line in plain_lines(text).splitlines() if line.strip())[-40:]

@@ -1,0 +1,448 @@
+"""Run: watch one run, and steer it."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable
+from typing import TYPE_CHECKING, ClassVar, cast
+
+from textual import on
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.events import DescendantFocus, Key, Resize
+from textual.screen import Screen
+from textual.widget import Widget
+from textual.widgets import Footer, Static
+
+from engine import events as ev
+from engine.run_folder import RunFolder, RunFolderError
+from engine.text import plain
+from tui.run_follower import RunFollower
+from tui.screens import run_asks
+from tui.screens.run_asks import Ask
+from tui.screens.run_charts import SCALES, SMOOTHINGS, ChartSettings, RunCharts
+from tui.screens.run_facts import banner, header_facts, log_key, log_lines
+from tui.screens.run_overlay import Overlay, find_overlay
+from tui.screens.run_panes import PaneGrid, PaneTabs, slots_for
+from tui.widgets.chart import MARKERS, Chart, default_marker
+from tui.widgets.figure_view import FigureView, LoadedFigure, read_figure
+from tui.widgets.log_pane import LogPane
+from tui.widgets.run_header import RunHeader
+
+if TYPE_CHECKING:
+    from tui.app import DltuiApp
+
+POLL_S = 0.1
+REFRESH_S = 0.25
+LR_FACTOR = 10**0.1
+
+_PAIR = Binding.Group
+
+
+class RunScreen(Screen[None]):
+    """Charts, pictures, gauges and the log of one run, live.
+
+    Args:
+        folder: The run.
+        clock: Seconds since the epoch.
+    """
+
+    AUTO_FOCUS = "#run-loss"
+    DEFAULT_CSS = """
+    RunScreen {
+        layout: vertical;
+        Footer.-compact FooterLabel { margin: 0 1 0 0; }
+        Footer.-compact KeyGroup.-compact { margin: 0; padding: 0; }
+        #run-banner { height: auto; padding: 0 1; background: $panel; display: none; }
+        &.-zoomed #run-header, &.-zoomed #run-tabs { display: none; }
+    }
+    """
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("space", "pause", "Pause", id="run.pause", tooltip="Pause the run, or go on with it"),
+        Binding("s", "stop", "Stop", id="run.stop", tooltip="End the run; asks once, and leaves a checkpoint"),
+        Binding("y", "confirm_stop", "Yes, stop", show=False, tooltip="Stop the run, once asked"),
+        Binding("c", "checkpoint", "Save", id="run.checkpoint", tooltip="Keep a checkpoint of this very step"),
+        Binding(
+            "plus,equals_sign",
+            "scale_lr(1)",
+            "lr up",
+            key_display="+",
+            group=_PAIR("lr", compact=True),
+            id="run.lr_up",
+            tooltip="Raise the learning rate by a tenth of a decade (times 1.26)",
+        ),
+        Binding(
+            "minus",
+            "scale_lr(-1)",
+            "lr down",
+            key_display="-",
+            group=_PAIR("lr", compact=True),
+            id="run.lr_down",
+            tooltip="Lower the learning rate by a tenth of a decade (times 0.79)",
+        ),
+        Binding("l", "log_y", "Log", id="run.log_y", tooltip="Switch the loss axis between linear and logarithmic"),
+        Binding("x", "scale", "Axis", id="run.scale", tooltip="x axis by step, by epoch, by time"),
+        Binding(
+            "left_square_bracket",
+            "smooth(-1)",
+            "Smooth less",
+            key_display="[",
+            group=_PAIR("Smooth", compact=True),
+            id="run.smooth_less",
+            tooltip="Smooth the curves less",
+        ),
+        Binding(
+            "right_square_bracket",
+            "smooth(1)",
+            "Smooth more",
+            key_display="]",
+            group=_PAIR("Smooth", compact=True),
+            id="run.smooth_more",
+            tooltip="Smooth the curves more; the raw ones stay behind",
+        ),
+        Binding("f", "next_figure", "Figure", id="run.figure", tooltip="Show the next picture that the run draws"),
+        Binding(
+            "z", "zoom", "Zoom", id="run.zoom", tooltip="Give the whole screen to the pane in use, or take it back"
+        ),
+        Binding("o", "overlay", "Overlay", show=False, id="run.overlay", tooltip="Draw another run's curves behind"),
+        Binding("r", "resume", "Resume", show=False, id="run.resume", tooltip="Go on from the last checkpoint"),
+        Binding("m", "marker", "Marker", show=False, id="run.marker", tooltip="Draw curves with plainer characters"),
+        Binding("tab", "next_pane(1)", "Next pane", show=False, id="run.next_pane", tooltip="Use the next pane"),
+        Binding(
+            "shift+tab", "next_pane(-1)", "Last pane", show=False, id="run.last_pane", tooltip="Use the pane before"
+        ),
+        *(
+            Binding(str(number), f"pane({number})", f"Pane {number}", show=False, id=f"run.pane_{number}")
+            for number in range(1, 5)
+        ),
+        Binding("q", "leave", "Leave", id="run.leave", tooltip="Back to Home; the run goes on"),
+        Binding("escape", "back", "Back", show=False, id="run.back", tooltip="Leave the whole screen view, or the run"),
+    ]
+
+    def __init__(self, folder: RunFolder, clock: Callable[[], float] = time.time) -> None:
+        super().__init__()
+        self.folder = folder
+        self.follower = RunFollower(folder, clock)
+        self._clock = clock
+        self._charts = RunCharts(self.follower, ChartSettings(marker=default_marker()))
+        self._asks: list[Ask] = []
+        self._stop_is_asked = False
+        self._active = "run-loss"
+        self._is_zoomed = False
+        self._figure_name = ""
+        self._figure: LoadedFigure | None = None
+        self._wanted_figure: ev.FigureDrawn | None = None
+        self._log_shown: tuple[object, ...] = ()
+
+    @property
+    def dltui(self) -> DltuiApp:
+        """The application, by its own type."""
+        return cast("DltuiApp", self.app)
+
+    @property
+    def is_settled(self) -> bool:
+        """Whether all that is known of the run has been read, the picture in use too."""
+        wanted = self._wanted_figure
+        figure_is_read = wanted is None or (self._figure is not None and self._figure.event is wanted)
+        return self.follower.is_caught_up and figure_is_read
+
+    def compose(self) -> ComposeResult:
+        """Header, banner, panes, keys."""
+        yield RunHeader(self.folder.name, id="run-header")
+        yield Static(id="run-banner", markup=False)
+        yield PaneTabs(id="run-tabs")
+        with PaneGrid(id="run-panes"):
+            yield Chart(id="run-loss")
+            yield Chart(id="run-metric")
+            yield FigureView(self._charts.of_metrics, id="run-figure")
+            yield LogPane(id="run-log")
+        yield Footer(show_command_palette=False, compact=True)
+
+    def on_mount(self) -> None:
+        """Begin to follow."""
+        self.refresh_view()
+        self.run_worker(self._follow(), group="follow", exclusive=True)
+        self.set_interval(REFRESH_S, self.refresh_view)
+
+    async def _follow(self) -> None:
+        await self.follower.open()
+        self._charts.take_defaults()
+        if self._charts.settings.overlay_on:
+            self._load_overlay()
+        while True:
+            was_caught_up = self.follower.is_caught_up
+            await self.follower.poll()
+            if self.follower.is_caught_up and not was_caught_up:
+                self.refresh_view(urgent=True)
+            await asyncio.sleep(POLL_S if self.follower.is_caught_up else 0)
+
+    # --- what is shown --------------------------------------------------------------------------------------------
+
+    def refresh_view(self, urgent: bool = False) -> None:
+        """Show what has changed; called four times a second, and at once after a key."""
+        if not self.is_mounted or not self.is_current:
+            return
+        self._settle_asks()
+        follower = self.follower
+        word = self._asks[-1].word if self._asks else ""
+        self.query_one(RunHeader).show(header_facts(follower, word))
+        self._show_banner()
+        shown = self._lay_out()
+        for chart_id, build in (("run-loss", self._charts.loss), ("run-metric", self._charts.metric)):
+            if chart_id in shown:
+                chart = self.query_one(f"#{chart_id}", Chart)
+                chart.offer(*build(), urgent=urgent)
+        if "run-figure" in shown:
+            self._show_figure()
+        if "run-log" in shown and log_key(follower) != self._log_shown:
+            self._log_shown = log_key(follower)
+            self.query_one(LogPane).show(log_lines(follower))
+
+    def _show_banner(self) -> None:
+        text, line = banner(self.follower, self._stop_is_asked), self.query_one("#run-banner", Static)
+        if text is not None and text != line.content:
+            line.update(text)
+        line.display = text is not None
+
+    def _lay_out(self) -> set[str]:
+        """Give the panes their places; returns the ids of those on screen."""
+        panes = self._panes()
+        slots = slots_for(self.size.width, self.size.height, self._is_zoomed)
+        active = self.query_one(f"#{self._active}")
+        indices = self.query_one(PaneGrid).lay_out(panes, active, slots)
+        tabs = self.query_one(PaneTabs)
+        tabs.display = len(indices) < len(panes)
+        tabs.show([self._label(pane) for pane in panes], indices)
+        return {panes[index].id or "" for index in indices}
+
+    def _panes(self) -> list[Widget]:
+        ids = ["run-loss", "run-metric", "run-figure", "run-log"]
+        if not self._charts.second_keys():
+            ids.remove("run-metric")
+        return [self.query_one(f"#{pane_id}") for pane_id in ids]
+
+    def _label(self, pane: Widget) -> str:
+        match pane.id:
+            case "run-loss":
+                return "loss"
+            case "run-metric":
+                return self._charts.second_title()
+            case "run-figure":
+                event = self.follower.state.figures.get(self._chosen_figure())
+                return plain(event.title) if event else "pictures"
+        return "log"
+
+    # --- figures --------------------------------------------------------------------------------------------------
+
+    def _figure_names(self) -> list[str]:
+        """Pictures of the run, without the one whose curves have a pane of their own."""
+        figures = self.follower.state.figures
+        return [name for name in figures if name != self._charts.figure_in_second_pane()]
+
+    def _chosen_figure(self) -> str:
+        names = self._figure_names()
+        return self._figure_name if self._figure_name in names else (names[0] if names else "")
+
+    def _show_figure(self) -> None:
+        names, chosen = self._figure_names(), self._chosen_figure()
+        view = self.query_one(FigureView)
+        view.marker = self._charts.settings.marker
+        if not chosen:
+            ended = self.follower.state.ending is not None
+            view.show(None, "this run drew no pictures" if ended else "pictures come with the first evaluation")
+            return
+        event = self.follower.state.figures[chosen]
+        if self._wanted_figure is not event:
+            self._wanted_figure = event
+            self.run_worker(self._load_figure(chosen), group="figure", exclusive=True)
+        if self._figure is not None and self._figure.event.name == chosen:
+            place = f"{names.index(chosen) + 1} of {len(names)}, f next" if len(names) > 1 else ""
+            view.show(self._figure, place, self._charts.key_of_metrics())
+
+    async def _load_figure(self, name: str) -> None:
+        event = self.follower.state.figures[name]
+        self._figure = await asyncio.to_thread(read_figure, self.folder.path, event)
+        self.refresh_view()
+
+    # --- what keys do ---------------------------------------------------------------------------------------------
+
+    def on_key(self, event: Key) -> None:
+        """Any other key than s or y takes back the wish to stop."""
+        if self._stop_is_asked and event.key not in ("s", "y"):
+            self._stop_is_asked = False
+            self._show_banner()
+
+    def action_pause(self) -> None:
+        """Pause, or go on."""
+        self._ask(lambda: run_asks.pause_or_continue(self.follower.state, self._clock()))
+
+    def action_stop(self) -> None:
+        """Ask whether to stop; asked twice is an answer."""
+        if self._stop_is_asked:
+            self.action_confirm_stop()
+        elif not self._refuse():
+            self._stop_is_asked = True
+            self._show_banner()
+
+    def action_confirm_stop(self) -> None:
+        """Stop, if that was asked for."""
+        if self._stop_is_asked:
+            self._stop_is_asked = False
+            self._ask(lambda: run_asks.stop(self._clock()))
+
+    def action_checkpoint(self) -> None:
+        """Save a checkpoint."""
+        self._ask(lambda: run_asks.save_checkpoint(self.follower.state, self._clock()))
+
+    def action_scale_lr(self, direction: int) -> None:
+        """Raise or lower the learning rate."""
+        self._ask(lambda: run_asks.scale_lr(self.follower.state, LR_FACTOR**direction, self._clock()))
+
+    def action_resume(self) -> None:
+        """Have the run go on from its last checkpoint."""
+        reason = self.follower.lost or run_asks.resume_refusal(self.follower.status)
+        if reason:
+            self._say(reason)
+        else:
+            self.dltui.resume_run(self.folder)
+            self._say("resuming from the last checkpoint")
+
+    def action_log_y(self) -> None:
+        """Switch the loss axis."""
+        self._charts.settings.log_y = not self._charts.settings.log_y
+        self.refresh_view(urgent=True)
+
+    def action_scale(self) -> None:
+        """The next x axis."""
+        settings = self._charts.settings
+        settings.scale = SCALES[(SCALES.index(settings.scale) + 1) % len(SCALES)]
+        self.refresh_view(urgent=True)
+
+    def action_smooth(self, direction: int) -> None:
+        """More or less smoothing."""
+        settings = self._charts.settings
+        index = SMOOTHINGS.index(settings.smoothing) + direction
+        settings.smoothing = SMOOTHINGS[min(len(SMOOTHINGS) - 1, max(0, index))]
+        self.refresh_view(urgent=True)
+
+    def action_marker(self) -> None:
+        """The next kind of marker."""
+        settings = self._charts.settings
+        settings.marker = MARKERS[(MARKERS.index(settings.marker) + 1) % len(MARKERS)]
+        self._say(f"curves are drawn with {settings.marker}; DLTUI_MARKER={settings.marker} keeps it so")
+        self.refresh_view(urgent=True)
+
+    def action_overlay(self) -> None:
+        """Draw the latest run of the preset named in the configuration behind, or stop doing so."""
+        settings = self._charts.settings
+        settings.overlay_on = not settings.overlay_on
+        if settings.overlay_on:
+            self._load_overlay()
+        else:
+            self._charts.overlay = Overlay()
+        self.refresh_view(urgent=True)
+
+    def _load_overlay(self) -> None:
+        self.run_worker(self._find_overlay(), group="overlay", exclusive=True)
+
+    async def _find_overlay(self) -> None:
+        self._charts.overlay = await asyncio.to_thread(find_overlay, self.folder, self._charts.overlay_preset())
+        self.refresh_view(urgent=True)
+
+    def action_next_figure(self) -> None:
+        """Show the pane of pictures, or the next picture in it."""
+        names = self._figure_names()
+        if not names:
+            self._say("this run has drawn no picture yet")
+            return
+        pane = self.query_one(FigureView)
+        if pane.is_on_screen:
+            self._figure_name = names[(names.index(self._chosen_figure()) + 1) % len(names)]
+        if self._is_zoomed or not pane.is_on_screen:
+            self._use(pane)
+        self.refresh_view(urgent=True)
+
+    def action_zoom(self) -> None:
+        """Give the pane in use the whole screen."""
+        self._is_zoomed = not self._is_zoomed
+        self.set_class(self._is_zoomed, "-zoomed")
+        self.refresh_view(urgent=True)
+
+    def action_next_pane(self, direction: int) -> None:
+        """Use the next pane."""
+        panes = self._panes()
+        index = next((index for index, pane in enumerate(panes) if pane.id == self._active), 0)
+        self._use(panes[(index + direction) % len(panes)])
+
+    def action_pane(self, number: int) -> None:
+        """Use a pane by its number."""
+        panes = self._panes()
+        if number <= len(panes):
+            self._use(panes[number - 1])
+
+    def action_leave(self) -> None:
+        """Back to Home; the run goes on."""
+        self.dltui.leave_run()
+
+    def action_back(self) -> None:
+        """One step back: from the whole screen view, else to Home."""
+        if self._is_zoomed:
+            self.action_zoom()
+        else:
+            self.action_leave()
+
+    @on(PaneTabs.Chosen)
+    def _use_chosen(self, message: PaneTabs.Chosen) -> None:
+        self.action_pane(message.index + 1)
+
+    @on(DescendantFocus)
+    def _note_active(self, event: DescendantFocus) -> None:
+        if event.widget in self._panes():
+            self._active = event.widget.id or self._active
+
+    @on(Resize)
+    def _fit(self) -> None:
+        self.refresh_view(urgent=True)
+
+    def _use(self, pane: Widget) -> None:
+        self._active = pane.id or self._active
+        self.refresh_view(urgent=True)
+        pane.focus()
+
+    # --- asking the engine ----------------------------------------------------------------------------------------
+
+    def _refuse(self) -> bool:
+        reason = run_asks.refusal(self.follower.status, self.follower.lost)
+        if reason:
+            self._say(reason)
+        return bool(reason)
+
+    def _ask(self, make: Callable[[], Ask]) -> None:
+        if self._refuse():
+            return
+        ask = make()
+        try:
+            self.folder.ask(ask.command)
+        except RunFolderError as error:
+            self.notify(str(error), severity="error", markup=False)
+            return
+        self._asks.append(ask)
+        self.refresh_view()
+
+    def _settle_asks(self) -> None:
+        state, now = self.follower.state, self._clock()
+        for event in self.follower.rejections:
+            self.notify(f"{plain(event.command)}: {plain(event.reason)}", severity="warning", markup=False)
+            self._asks = [ask for ask in self._asks if type(ask.command).__name__ != event.command]
+        self.follower.rejections.clear()
+        waiting = [ask for ask in self._asks if not ask.is_answered(state)]
+        self._asks = []
+        for ask in waiting if self.follower.status != "died" else ():
+            if now - ask.asked_at <= run_asks.ANSWER_WITHIN_S:
+                self._asks.append(ask)
+            else:
+                self.notify(f"no answer from the engine yet ({ask.word})", severity="warning", markup=False)
+
+    def _say(self, text: str) -> None:
+        self.notify(text, timeout=4, markup=False)

@@ -1,0 +1,200 @@
+"""Words about a run: its header, its banner, its log. Pure functions of what the follower knows."""
+
+from __future__ import annotations
+
+import math
+
+from textual.content import Content
+
+from engine import events as ev
+from engine.run_state import RunState
+from engine.text import plain
+from tui.run_follower import RunFollower
+from tui.widgets.log_pane import LogLine
+from tui.widgets.quantities import duration, number, rate, short_number, size
+from tui.widgets.run_header import Facts
+
+SILENT_S = 20.0
+"""Heartbeats come every few seconds; without them for so long something is wrong."""
+_TRACE_LINES = 200
+
+
+def header_facts(follower: RunFollower, word: str) -> Facts:
+    """What the header shows; `word` stands in place of the state while something is awaited."""
+    state, config = follower.state, follower.config
+    started = state.started
+    title = plain(config.title or config.preset) if config else ""
+    if started is None:
+        return Facts(follower.folder.name, title, follower.status, word, gauges=_waiting(follower))
+    ended = state.ending is not None and follower.status != "starting"
+    return Facts(
+        name=follower.folder.name,
+        title=title,
+        status=follower.status,
+        word=word,
+        device=plain(f"{started.device} · {started.device_name}"),
+        epoch=_epoch(state),
+        epoch_share=_epoch_share(state),
+        run_share=min(1.0, state.step / state.total_steps) if state.total_steps else 0.0,
+        left=_left(follower) if not ended else "",
+        gauges=_gauges(follower),
+    )
+
+
+def _waiting(follower: RunFollower) -> tuple[tuple[str, str], ...]:
+    if follower.status != "starting" or follower.lost:
+        return ()
+    return (("", "waiting for its engine: Python, torch and the data are being loaded"),)
+
+
+def _epoch(state: RunState) -> str:
+    current = min(state.epochs, math.floor(state.epoch) + (0 if state.step >= state.total_steps else 1))
+    return f"{current:,}/{state.epochs:,}"
+
+
+def _epoch_share(state: RunState) -> float | None:
+    if state.started is None or state.started.steps_per_epoch <= 1:
+        return None
+    return 1.0 if state.step and state.step % state.started.steps_per_epoch == 0 else state.epoch % 1
+
+
+def _left(follower: RunFollower) -> str:
+    eta_s = follower.state.eta_s
+    return f"{duration(eta_s)} left" if follower.status == "running" and eta_s is not None else ""
+
+
+def _gauges(follower: RunFollower) -> tuple[tuple[str, str], ...]:
+    state, started = follower.state, follower.state.started
+    gauges = []
+    if state.best is not None:
+        name = plain(state.best.metric).removeprefix("val/")
+        gauges.append((f"best {name}", f"{number(state.best.value)} (epoch {state.best.epoch:,})"))
+    if math.isfinite(state.lr):
+        gauges.append(("lr", short_number(state.lr)))
+    if state.steps_per_s > 0:
+        gauges.append(("", f"{rate(state.steps_per_s).removesuffix('/s')} steps/s"))
+    gauges.append(("", duration(follower.elapsed_s)))
+    gauges.append(("step", f"{state.step:,}"))
+    beat = state.heartbeat
+    if beat is not None:
+        gpu = f" + {size(beat.gpu_memory_bytes)} GPU" if beat.gpu_memory_bytes else ""
+        gauges.append(("memory", size(beat.memory_bytes) + gpu))
+        gauges.append(
+            ("GPU", f"{beat.gpu_percent:.0f}%") if beat.gpu_percent >= 0 else ("CPU", f"{beat.cpu_percent:.0f}%")
+        )
+    if started is not None:
+        gauges.append(("parameters", f"{started.parameters:,}"))
+        gauges.append(("rows", f"{started.train_rows:,} + {started.val_rows:,}"))
+    return tuple(gauges)
+
+
+# -- the banner ------------------------------------------------------------------------------------------------------
+
+
+def banner(follower: RunFollower, stop_is_asked: bool) -> Content | None:
+    """What a person has to know or decide now; None if there is nothing."""
+    lines: list[Content] = []
+    if stop_is_asked:
+        lines.append(
+            _line(
+                "$warning", "Stop this run?", "s or y stops it, with a checkpoint to resume from; any other key goes on"
+            )
+        )
+    if follower.lost:
+        lines.append(_line("$error", "✗ Lost", f"{follower.lost}; q goes back"))
+    elif not follower.is_caught_up and follower.read_share < 1:
+        lines.append(_line("$text-muted", "◌ Reading", f"the log, {follower.read_share:.0%} so far"))
+    else:
+        lines += _standing(follower)
+    if follower.config_problem and not follower.lost:
+        lines.append(_line("$warning", "! Configuration", follower.config_problem))
+    if follower.damages:
+        where = plain(str(follower.damages[0]))
+        more = f" and {len(follower.damages) - 1} more, see the log" if len(follower.damages) > 1 else ""
+        lines.append(_line("$warning", "! Damaged", f"{where}{more}; the rest is shown"))
+    return Content("\n").join(lines) if lines else None
+
+
+def _standing(follower: RunFollower) -> list[Content]:
+    state, status = follower.state, follower.status
+    match status, state.ending:
+        case "finished", ev.RunFinished() as end:
+            why = f" ({plain(end.reason)})" if end.reason else ""
+            return [
+                _line(
+                    "$success",
+                    "✓ Finished",
+                    f"{state.epoch:,.0f} epochs in {duration(end.elapsed_s)}{why}{_result(state)}",
+                )
+            ]
+        case "stopped", ev.RunStopped() as end:
+            return [
+                _line(
+                    "$accent", "■ Stopped", f"at step {end.step:,} ({plain(end.reason)}){_result(state)} · r resumes"
+                ),
+            ]
+        case "failed", ev.RunFailed() as end:
+            lines = [_line("$error", "✗ Failed", f"at step {end.step:,}: {plain(end.error)}")]
+            cure = f"{plain(end.cure)} · " if end.cure else ""
+            lines.append(_line("$accent", "→ Cure" if cure else "→", f"{cure}{_checkpoint(state)} · r resumes"))
+            return lines
+        case "died", _:
+            return [_line("$error", "† Died", f"{_last_words(follower)} · {_checkpoint(state)} · r resumes")]
+    if follower.silent_s > SILENT_S:
+        return [_line("$warning", "! Silent", f"no word from the engine for {duration(follower.silent_s)}")]
+    return []
+
+
+def _last_words(follower: RunFollower) -> str:
+    state = follower.state
+    if state.started is None:
+        return "the engine never started; what it printed is in the log"
+    return f"the engine went away at step {state.step:,} without a word"
+
+
+def _checkpoint(state: RunState) -> str:
+    saved = state.checkpoint
+    return f"last checkpoint: step {saved.step:,}" if saved else "no checkpoint: it begins anew"
+
+
+def _result(state: RunState) -> str:
+    best = state.best
+    return f" · best {plain(best.metric)} {number(best.value)} at epoch {best.epoch:,}" if best else ""
+
+
+def _line(color: str, head: str, text: str) -> Content:
+    return Content.assemble((head, f"bold {color}"), "  ", text)
+
+
+# -- the log ---------------------------------------------------------------------------------------------------------
+
+
+def log_lines(follower: RunFollower) -> list[LogLine]:
+    """The log as it is to be read: damage first, a traceback above its error, console output last."""
+    lines = [LogLine(None, "warning", str(damage)) for damage in follower.damages]
+    if follower.config_problem:
+        lines.append(LogLine(None, "warning", follower.config_problem))
+    ending = follower.state.ending
+    trace = ending.traceback.splitlines()[-_TRACE_LINES:] if isinstance(ending, ev.RunFailed) else []
+    for line in follower.state.lines:
+        if line.level == "error" and trace and ending is not None and line.at == ending.at:
+            lines += [LogLine(None, "trace", part) for part in trace]
+            trace = []
+        lines.append(LogLine(line.at, line.level, line.text))
+    if follower.console:
+        lines.append(LogLine(None, "info", "console.log ends with:"))
+        lines += [LogLine(None, "trace", part) for part in follower.console]
+    return lines
+
+
+def log_key(follower: RunFollower) -> tuple[object, ...]:
+    """Changes whenever `log_lines` does."""
+    lines = follower.state.lines
+    return (
+        id(follower.state),
+        len(lines),
+        lines[-1] if lines else None,
+        len(follower.damages),
+        follower.config_problem,
+        follower.console,
+    )
