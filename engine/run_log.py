@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Generic, NamedTuple, TypeVar
 
@@ -41,18 +42,27 @@ class LogWriter:
         """Write `lines` (without line ends).
 
         Raises:
-            OSError: they could not be written whole, for instance on a full disk; what is torn is fenced off by the
-                next append.
+            OSError: they could not be written whole, for instance on a full disk; nothing of them stays, or what
+                does is fenced off by the next append.
         """
         data = (b"\n" if self._torn else b"") + b"".join(line + b"\n" for line in lines)
+        began_at = os.fstat(self._fd).st_size
         written = 0
         while written < len(data):
             try:
                 written += os.write(self._fd, data[written:])
             except OSError:
-                self._torn = self._torn or written > 0
+                self._torn = not self._take_back(began_at, written) or self._torn
                 raise
         self._torn = False
+
+    def _take_back(self, began_at: int, written: int) -> bool:
+        """Cut off what was written of lines that did not fit; whether nothing of them is left."""
+        if written and os.fstat(self._fd).st_size == began_at + written:
+            with suppress(OSError):
+                os.ftruncate(self._fd, began_at)
+                return True
+        return not written
 
     def close(self) -> None:
         """Give the file back; further appends fail."""

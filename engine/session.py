@@ -101,6 +101,8 @@ class Session:
             if channel is not None:
                 self._inbox.put(cmd.Stop(reason="left"))
                 while (batch := await channel.get()) is not None:
+                    if self.state.ending is not None:  # a log that failed has had its last event
+                        batch = [event for event in batch if not isinstance(event, ev.ENDINGS)]
                     with suppress(RunFolderError):
                         self._record(batch)
                     self.state.apply_all(batch)
@@ -122,6 +124,7 @@ class Session:
         except OSError as error:
             self._inbox.put(cmd.Stop(reason="the event log can't be written"))
             failed = _log_failure(self._folder, error, self.state.step)
+            self.state.apply(failed)
             with suppress(OSError):
                 _reserve(self._folder).unlink()
                 self._writer.append(ev.encode(failed))
