@@ -10,10 +10,7 @@ from torch import Tensor
 
 
 def generator(seed: int, purpose: str) -> np.random.Generator:
-    """Draws for one `purpose`: independent of those for any other, and the same on every machine.
-
-    A longer draw begins with the shorter one, so a data set with more rows holds the rows of a smaller one.
-    """
+    """Draws for one `purpose`: independent of those for any other, and the same on every machine."""
     return np.random.default_rng([seed, zlib.crc32(purpose.encode())])
 
 

@@ -54,8 +54,8 @@ def load_polynomial(data: schema.Polynomial, seed: int, data_dir: Path) -> DataB
 
     def draw(rows: int, purpose: str) -> Split:
         # noise has its own draws: rows are the same whatever their number
-        x = generator(seed, f"polynomial/{purpose}").standard_normal(rows)
-        return _split(powers(x), _noisy(truth(x), data.noise, generator(seed, f"polynomial/{purpose}/noise")))
+        x = generator(seed, f"polynomial/x/{purpose}").standard_normal(rows)
+        return _split(powers(x), _noisy(truth(x), data.noise, generator(seed, f"polynomial/noise/{purpose}")))
 
     known = data.degree >= len(POLYNOMIAL_WEIGHTS)
     weights = POLYNOMIAL_WEIGHTS + (0.0,) * (data.degree - len(POLYNOMIAL_WEIGHTS))

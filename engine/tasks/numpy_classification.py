@@ -5,8 +5,11 @@ from __future__ import annotations
 from typing import cast
 
 import torch
+from threadpoolctl import ThreadpoolController
 from torch import Tensor, nn
 
+from engine.data.bundle import DataBundle
+from engine.schema import RunConfig
 from engine.schema import model as schema
 from engine.tasks import numpy_network as network
 from engine.tasks.base import Observation
@@ -17,6 +20,11 @@ class NumpyClassificationTask(ClassificationTask):
     """A step without autograd. Weights live in a module that NumPy works on in place, so checkpoints find them."""
 
     _lr = 0.0
+
+    def __init__(self, config: RunConfig, data: DataBundle, device: torch.device) -> None:
+        super().__init__(config, data, device)
+        # on products this small, BLAS threads that wait for each other take ten times as long
+        ThreadpoolController().limit(limits=torch.get_num_threads(), user_api="blas")
 
     def build_optimizers(self) -> dict[str, torch.optim.Optimizer]:
         return {}
