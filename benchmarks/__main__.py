@@ -1,0 +1,5 @@
+"""`python -m benchmarks`: all that is measured."""
+
+from benchmarks.throughput import main
+
+main()
