@@ -9,24 +9,26 @@ from typing import TYPE_CHECKING, ClassVar, cast
 
 from textual import on
 from textual.app import ComposeResult
-from textual.binding import Binding, BindingType
+from textual.binding import BindingType
 from textual.events import DescendantFocus, Key, Resize
 from textual.screen import Screen
 from textual.widget import Widget
 from textual.widgets import Footer, Static
 
-from engine import events as ev
-from engine.run_folder import RunFolder, RunFolderError
-from engine.text import plain
+from engine.run_folder import RunFolder
+from engine.run_state import ENDED
 from tui.run_follower import RunFollower
 from tui.screens import run_asks
 from tui.screens.run_asks import Ask
 from tui.screens.run_charts import SCALES, SMOOTHINGS, ChartSettings, RunCharts
 from tui.screens.run_facts import banner, header_facts, log_key, log_lines
+from tui.screens.run_keys import KEYS
 from tui.screens.run_overlay import Overlay, find_overlay
 from tui.screens.run_panes import PaneGrid, PaneTabs, slots_for
+from tui.screens.run_pictures import RunPictures
+from tui.screens.run_steering import Steering
 from tui.widgets.chart import MARKERS, Chart, default_marker
-from tui.widgets.figure_view import FigureView, LoadedFigure, read_figure
+from tui.widgets.figure_view import FigureView
 from tui.widgets.log_pane import LogPane
 from tui.widgets.run_header import RunHeader
 
@@ -36,8 +38,6 @@ if TYPE_CHECKING:
 POLL_S = 0.1
 REFRESH_S = 0.25
 LR_FACTOR = 10**0.1
-
-_PAIR = Binding.Group
 
 
 class RunScreen(Screen[None]):
@@ -53,72 +53,12 @@ class RunScreen(Screen[None]):
     RunScreen {
         layout: vertical;
         Footer.-compact FooterLabel { margin: 0 1 0 0; }
-        Footer.-compact KeyGroup.-compact { margin: 0; padding: 0; }
+        Footer.-compact KeyGroup.-compact { margin: 0 1 0 0; padding: 0; }
         #run-banner { height: auto; padding: 0 1; background: $panel; display: none; }
-        &.-zoomed #run-header, &.-zoomed #run-tabs { display: none; }
+        &.-zoomed #run-header { display: none; }
     }
     """
-    BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("space", "pause", "Pause", id="run.pause", tooltip="Pause the run, or go on with it"),
-        Binding("s", "stop", "Stop", id="run.stop", tooltip="End the run; asks once, and leaves a checkpoint"),
-        Binding("y", "confirm_stop", "Yes, stop", show=False, tooltip="Stop the run, once asked"),
-        Binding("c", "checkpoint", "Save", id="run.checkpoint", tooltip="Keep a checkpoint of this very step"),
-        Binding(
-            "plus,equals_sign",
-            "scale_lr(1)",
-            "lr up",
-            key_display="+",
-            group=_PAIR("lr", compact=True),
-            id="run.lr_up",
-            tooltip="Raise the learning rate by a tenth of a decade (times 1.26)",
-        ),
-        Binding(
-            "minus",
-            "scale_lr(-1)",
-            "lr down",
-            key_display="-",
-            group=_PAIR("lr", compact=True),
-            id="run.lr_down",
-            tooltip="Lower the learning rate by a tenth of a decade (times 0.79)",
-        ),
-        Binding("l", "log_y", "Log", id="run.log_y", tooltip="Switch the loss axis between linear and logarithmic"),
-        Binding("x", "scale", "Axis", id="run.scale", tooltip="x axis by step, by epoch, by time"),
-        Binding(
-            "left_square_bracket",
-            "smooth(-1)",
-            "Smooth less",
-            key_display="[",
-            group=_PAIR("Smooth", compact=True),
-            id="run.smooth_less",
-            tooltip="Smooth the curves less",
-        ),
-        Binding(
-            "right_square_bracket",
-            "smooth(1)",
-            "Smooth more",
-            key_display="]",
-            group=_PAIR("Smooth", compact=True),
-            id="run.smooth_more",
-            tooltip="Smooth the curves more; the raw ones stay behind",
-        ),
-        Binding("f", "next_figure", "Figure", id="run.figure", tooltip="Show the next picture that the run draws"),
-        Binding(
-            "z", "zoom", "Zoom", id="run.zoom", tooltip="Give the whole screen to the pane in use, or take it back"
-        ),
-        Binding("o", "overlay", "Overlay", show=False, id="run.overlay", tooltip="Draw another run's curves behind"),
-        Binding("r", "resume", "Resume", show=False, id="run.resume", tooltip="Go on from the last checkpoint"),
-        Binding("m", "marker", "Marker", show=False, id="run.marker", tooltip="Draw curves with plainer characters"),
-        Binding("tab", "next_pane(1)", "Next pane", show=False, id="run.next_pane", tooltip="Use the next pane"),
-        Binding(
-            "shift+tab", "next_pane(-1)", "Last pane", show=False, id="run.last_pane", tooltip="Use the pane before"
-        ),
-        *(
-            Binding(str(number), f"pane({number})", f"Pane {number}", show=False, id=f"run.pane_{number}")
-            for number in range(1, 5)
-        ),
-        Binding("q", "leave", "Leave", id="run.leave", tooltip="Back to Home; the run goes on"),
-        Binding("escape", "back", "Back", show=False, id="run.back", tooltip="Leave the whole screen view, or the run"),
-    ]
+    BINDINGS: ClassVar[list[BindingType]] = KEYS
 
     def __init__(self, folder: RunFolder, clock: Callable[[], float] = time.time) -> None:
         super().__init__()
@@ -126,13 +66,11 @@ class RunScreen(Screen[None]):
         self.follower = RunFollower(folder, clock)
         self._clock = clock
         self._charts = RunCharts(self.follower, ChartSettings(marker=default_marker()))
-        self._asks: list[Ask] = []
+        self._steering = Steering(self.follower, clock)
         self._stop_is_asked = False
         self._active = "run-loss"
         self._is_zoomed = False
-        self._figure_name = ""
-        self._figure: LoadedFigure | None = None
-        self._wanted_figure: ev.FigureDrawn | None = None
+        self._pictures = RunPictures(self.follower, self._charts.figure_in_second_pane)
         self._log_shown: tuple[object, ...] = ()
 
     @property
@@ -142,10 +80,8 @@ class RunScreen(Screen[None]):
 
     @property
     def is_settled(self) -> bool:
-        """Whether all that is known of the run has been read, the picture in use too."""
-        wanted = self._wanted_figure
-        figure_is_read = wanted is None or (self._figure is not None and self._figure.event is wanted)
-        return self.follower.is_caught_up and figure_is_read
+        """Whether all that is known of the run has been read, a picture that was begun too."""
+        return self.follower.is_caught_up and not self._pictures.is_loading
 
     def compose(self) -> ComposeResult:
         """Header, banner, panes, keys."""
@@ -183,10 +119,10 @@ class RunScreen(Screen[None]):
         """Show what has changed; called four times a second, and at once after a key."""
         if not self.is_mounted or not self.is_current:
             return
-        self._settle_asks()
         follower = self.follower
-        word = self._asks[-1].word if self._asks else ""
-        self.query_one(RunHeader).show(header_facts(follower, word))
+        for warning in self._steering.settle():
+            self.notify(warning, severity="warning", markup=False)
+        self.query_one(RunHeader).show(header_facts(follower, self._steering.word))
         self._show_banner()
         shown = self._lay_out()
         for chart_id, build in (("run-loss", self._charts.loss), ("run-metric", self._charts.metric)):
@@ -229,40 +165,22 @@ class RunScreen(Screen[None]):
             case "run-metric":
                 return self._charts.second_title()
             case "run-figure":
-                event = self.follower.state.figures.get(self._chosen_figure())
-                return plain(event.title) if event else "pictures"
+                return self._pictures.title
         return "log"
 
-    # --- figures --------------------------------------------------------------------------------------------------
-
-    def _figure_names(self) -> list[str]:
-        """Pictures of the run, without the one whose curves have a pane of their own."""
-        figures = self.follower.state.figures
-        return [name for name in figures if name != self._charts.figure_in_second_pane()]
-
-    def _chosen_figure(self) -> str:
-        names = self._figure_names()
-        return self._figure_name if self._figure_name in names else (names[0] if names else "")
-
     def _show_figure(self) -> None:
-        names, chosen = self._figure_names(), self._chosen_figure()
-        view = self.query_one(FigureView)
+        pictures, view = self._pictures, self.query_one(FigureView)
         view.marker = self._charts.settings.marker
-        if not chosen:
-            ended = self.follower.state.ending is not None
+        if not pictures.chosen:
+            ended = self.follower.status in ENDED
             view.show(None, "this run drew no pictures" if ended else "pictures come with the first evaluation")
-            return
-        event = self.follower.state.figures[chosen]
-        if self._wanted_figure is not event:
-            self._wanted_figure = event
-            self.run_worker(self._load_figure(chosen), group="figure", exclusive=True)
-        if self._figure is not None and self._figure.event.name == chosen:
-            place = f"{names.index(chosen) + 1} of {len(names)}, f next" if len(names) > 1 else ""
-            view.show(self._figure, place, self._charts.key_of_metrics())
+        elif pictures.begin():
+            self.run_worker(self._load_figure(), group="figure")
+        if pictures.shown is not None:
+            view.show(pictures.shown, pictures.place(), self._charts.key_of_metrics())
 
-    async def _load_figure(self, name: str) -> None:
-        event = self.follower.state.figures[name]
-        self._figure = await asyncio.to_thread(read_figure, self.folder.path, event)
+    async def _load_figure(self) -> None:
+        await self._pictures.load()
         self.refresh_view()
 
     # --- what keys do ---------------------------------------------------------------------------------------------
@@ -275,13 +193,15 @@ class RunScreen(Screen[None]):
 
     def action_pause(self) -> None:
         """Pause, or go on."""
-        self._ask(lambda: run_asks.pause_or_continue(self.follower.state, self._clock()))
+        self._ask(run_asks.pause_or_continue(self.follower.state, self._clock()))
 
     def action_stop(self) -> None:
         """Ask whether to stop; asked twice is an answer."""
         if self._stop_is_asked:
             self.action_confirm_stop()
-        elif not self._refuse():
+        elif reason := self._steering.refusal():
+            self._say(reason)
+        else:
             self._stop_is_asked = True
             self._show_banner()
 
@@ -289,15 +209,15 @@ class RunScreen(Screen[None]):
         """Stop, if that was asked for."""
         if self._stop_is_asked:
             self._stop_is_asked = False
-            self._ask(lambda: run_asks.stop(self._clock()))
+            self._ask(run_asks.stop(self._clock()))
 
     def action_checkpoint(self) -> None:
         """Save a checkpoint."""
-        self._ask(lambda: run_asks.save_checkpoint(self.follower.state, self._clock()))
+        self._ask(run_asks.save_checkpoint(self.follower.state, self._clock()))
 
     def action_scale_lr(self, direction: int) -> None:
         """Raise or lower the learning rate."""
-        self._ask(lambda: run_asks.scale_lr(self.follower.state, LR_FACTOR**direction, self._clock()))
+        self._ask(run_asks.scale_lr(self.follower.state, LR_FACTOR**direction, self._clock()))
 
     def action_resume(self) -> None:
         """Have the run go on from its last checkpoint."""
@@ -352,14 +272,13 @@ class RunScreen(Screen[None]):
 
     def action_next_figure(self) -> None:
         """Show the pane of pictures, or the next picture in it."""
-        names = self._figure_names()
-        if not names:
+        if not self._pictures.chosen:
             self._say("this run has drawn no picture yet")
             return
         pane = self.query_one(FigureView)
         if pane.is_on_screen:
-            self._figure_name = names[(names.index(self._chosen_figure()) + 1) % len(names)]
-        if self._is_zoomed or not pane.is_on_screen:
+            self._pictures.choose_next()
+        else:
             self._use(pane)
         self.refresh_view(urgent=True)
 
@@ -410,39 +329,11 @@ class RunScreen(Screen[None]):
         self.refresh_view(urgent=True)
         pane.focus()
 
-    # --- asking the engine ----------------------------------------------------------------------------------------
-
-    def _refuse(self) -> bool:
-        reason = run_asks.refusal(self.follower.status, self.follower.lost)
-        if reason:
-            self._say(reason)
-        return bool(reason)
-
-    def _ask(self, make: Callable[[], Ask]) -> None:
-        if self._refuse():
-            return
-        ask = make()
-        try:
-            self.folder.ask(ask.command)
-        except RunFolderError as error:
-            self.notify(str(error), severity="error", markup=False)
-            return
-        self._asks.append(ask)
+    def _ask(self, ask: Ask) -> None:
+        problem = self._steering.ask(ask)
+        if problem:
+            self._say(problem)
         self.refresh_view()
-
-    def _settle_asks(self) -> None:
-        state, now = self.follower.state, self._clock()
-        for event in self.follower.rejections:
-            self.notify(f"{plain(event.command)}: {plain(event.reason)}", severity="warning", markup=False)
-            self._asks = [ask for ask in self._asks if type(ask.command).__name__ != event.command]
-        self.follower.rejections.clear()
-        waiting = [ask for ask in self._asks if not ask.is_answered(state)]
-        self._asks = []
-        for ask in waiting if self.follower.status != "died" else ():
-            if now - ask.asked_at <= run_asks.ANSWER_WITHIN_S:
-                self._asks.append(ask)
-            else:
-                self.notify(f"no answer from the engine yet ({ask.word})", severity="warning", markup=False)
 
     def _say(self, text: str) -> None:
         self.notify(text, timeout=4, markup=False)

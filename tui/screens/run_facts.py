@@ -95,11 +95,7 @@ def banner(follower: RunFollower, stop_is_asked: bool) -> Content | None:
     """What a person has to know or decide now; None if there is nothing."""
     lines: list[Content] = []
     if stop_is_asked:
-        lines.append(
-            _line(
-                "$warning", "Stop this run?", "s or y stops it, with a checkpoint to resume from; any other key goes on"
-            )
-        )
+        lines.append(_line("$warning", "Stop this run?", "s or y stops it (r would resume it); any other key goes on"))
     if follower.lost:
         lines.append(_line("$error", "✗ Lost", f"{follower.lost}; q goes back"))
     elif not follower.is_caught_up and follower.read_share < 1:
@@ -130,16 +126,16 @@ def _standing(follower: RunFollower) -> list[Content]:
         case "stopped", ev.RunStopped() as end:
             return [
                 _line(
-                    "$accent", "■ Stopped", f"at step {end.step:,} ({plain(end.reason)}){_result(state)} · r resumes"
+                    "$accent", "■ Stopped", f"at step {end.step:,} ({plain(end.reason)}) · r resumes{_result(state)}"
                 ),
             ]
         case "failed", ev.RunFailed() as end:
             lines = [_line("$error", "✗ Failed", f"at step {end.step:,}: {plain(end.error)}")]
             cure = f"{plain(end.cure)} · " if end.cure else ""
-            lines.append(_line("$accent", "→ Cure" if cure else "→", f"{cure}{_checkpoint(state)} · r resumes"))
+            lines.append(_line("$accent", "→ Cure" if cure else "→", f"{cure}{_way_back(state)}"))
             return lines
         case "died", _:
-            return [_line("$error", "† Died", f"{_last_words(follower)} · {_checkpoint(state)} · r resumes")]
+            return [_line("$error", "† Died", f"{_last_words(follower)} · {_way_back(state)}")]
     if follower.silent_s > SILENT_S:
         return [_line("$warning", "! Silent", f"no word from the engine for {duration(follower.silent_s)}")]
     return []
@@ -152,9 +148,9 @@ def _last_words(follower: RunFollower) -> str:
     return f"the engine went away at step {state.step:,} without a word"
 
 
-def _checkpoint(state: RunState) -> str:
+def _way_back(state: RunState) -> str:
     saved = state.checkpoint
-    return f"last checkpoint: step {saved.step:,}" if saved else "no checkpoint: it begins anew"
+    return f"last checkpoint: step {saved.step:,} · r resumes" if saved else "no checkpoint yet · r begins anew"
 
 
 def _result(state: RunState) -> str:

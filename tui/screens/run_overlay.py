@@ -35,7 +35,7 @@ def find_overlay(folder: RunFolder, preset: str) -> Overlay:
             continue
         if state.series:
             return Overlay(other.name, state)
-    return Overlay(problem=f"no other run of {preset} to compare with" if preset else "no run to compare with")
+    return Overlay(problem=f"no other run of {preset} to overlay" if preset else "no run to overlay")
 
 
 def _read(folder: RunFolder) -> RunState:

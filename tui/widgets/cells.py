@@ -48,7 +48,8 @@ class Cells:
             lower = pixels[offset + 1].tolist() if offset + 1 < len(pixels) else [None] * len(upper)
             for at, (top, bottom) in enumerate(zip(upper, lower, strict=True), column):
                 if 0 <= at < self.width:
-                    self.chars[line][at] = "▀"
+                    # a cell of one colour is a blank: it reads better where colours are few
+                    self.chars[line][at] = " " if top == bottom else "▀"
                     self.inks[line][at] = tuple(top)
                     self.papers[line][at] = None if bottom is None else tuple(bottom)
 

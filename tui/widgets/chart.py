@@ -20,6 +20,8 @@ from tui.widgets.quantities import number
 
 COST_RATIO = 20
 """Times longer than drawing took must pass before the next: a chart takes at most 5 % of a core."""
+LONGEST_S = 2.0
+"""However dear drawing is, a chart lags no more than this."""
 MARKERS: tuple[Marker, ...] = ("braille", "hd", "dot")
 
 
@@ -55,23 +57,24 @@ class Chart(Picture):
         While the last drawing was too short ago nothing happens: offer again. `urgent` content, which a key press
         asked for, is shown at once.
         """
-        now_s = time.perf_counter()
-        if key == self._key or (now_s < self._due_at_s and not urgent):
+        if key == self._key or (time.monotonic() < self._due_at_s and not urgent):
             return
+        began_s = time.thread_time()
         self._key, self._content = key, build()
-        self._took_s = time.perf_counter() - now_s
+        self._took_s = time.thread_time() - began_s
         self.border_title, self.border_subtitle = self._legend(), Content(self._notes())
         self.redraw()
 
     def draw(self, width: int, height: int, palette: Palette) -> list[Strip]:
         """The chart, or a word on why there is none."""
-        began_s = time.perf_counter()
+        began_s = time.thread_time()
         content = self._content
         drawing = draw_chart(content.curves, content.marks, width, height, content.look)
         if not any(len(curve.x) for curve in content.curves):
             drawing[height // 2] = [Run(narrow(content.waiting, width).center(width), Role.AXIS)]
         strips = drawing_strips(drawing, palette)
-        self._due_at_s = time.perf_counter() + COST_RATIO * (self._took_s + time.perf_counter() - began_s)
+        took_s = self._took_s + time.thread_time() - began_s
+        self._due_at_s = time.monotonic() + min(LONGEST_S, COST_RATIO * took_s)
         return strips
 
     def _notes(self) -> str:

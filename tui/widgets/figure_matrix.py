@@ -92,7 +92,8 @@ class _Table:
                 cells.put(line, at, f"{shown:>{self.column - 1}} ", _ink(palette, count, paper), paper, column == index)
         if self.has_recall and total:
             share = counts[index, index] / total
-            cells.put(middle, start + len(counts) * self.column, f"{share:>6.1%}"[:6], palette.foreground)
+            text = "100%" if share == 1 else f"{share:.1%}"
+            cells.put(middle, start + len(counts) * self.column, f"{text:>6}", palette.foreground)
 
     def _summary(self) -> str:
         right, total = int(np.trace(self.counts)), int(self.counts.sum())

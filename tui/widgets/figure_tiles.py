@@ -104,6 +104,7 @@ def _draw_tiles(cells: Cells, levels: Floats, captions: Sequence[_Caption], scal
     layout = _layout(cells.width, cells.height, levels.shape, max(len(caption.text) for caption in captions))
     if layout is None:
         return
+    layout = layout._replace(tile_width=min(layout.tile_width + 3, (cells.width + 1) // layout.columns))
     left = max(0, (cells.width - layout.columns * layout.tile_width + 1) // 2)
     shown_rows = min(layout.rows, -(-len(levels) // layout.columns))
     top = max(0, (cells.height - shown_rows * layout.tile_lines) // 2)

@@ -44,7 +44,7 @@ class LogPane(ScrollView, can_focus=True):
         scrollbar-size-vertical: 1;
         scrollbar-gutter: stable;
         overflow-x: hidden;
-        &:focus { border: round $border; }
+        &:focus { border: heavy $border; }
     }
     """
 
@@ -54,6 +54,7 @@ class LogPane(ScrollView, can_focus=True):
         self._lines: tuple[LogLine, ...] = ()
         self._wrapped: list[tuple[LogLine, str, bool]] = []
         self._wrapped_for = 0
+        self._follows_end = True
 
     def show(self, lines: Sequence[LogLine]) -> None:
         """Show `lines` in place of those before."""
@@ -66,16 +67,23 @@ class LogPane(ScrollView, can_focus=True):
         return "\n".join(text for _, text, _ in self._wrapped)
 
     def on_resize(self) -> None:
-        """Wrap to the new width."""
+        """Wrap to the new width, and keep the end in view where it was."""
         if self._wrapped_for != self._text_width:
             self._wrap()
+        elif self._follows_end:
+            self.scroll_end(animate=False)
+
+    def watch_scroll_y(self, old_value: float, new_value: float) -> None:
+        """Somebody who scrolls up wants to stay there; at the end the pane follows again."""
+        super().watch_scroll_y(old_value, new_value)
+        if new_value != old_value:
+            self._follows_end = new_value >= self.max_scroll_y - 1 or (self._follows_end and new_value > old_value)
 
     @property
     def _text_width(self) -> int:
         return self.scrollable_content_region.width
 
     def _wrap(self) -> None:
-        was_at_end = self.scroll_offset.y >= self.max_scroll_y - 1
         self._wrapped_for = width = self._text_width
         self._wrapped = [
             (line, part, index == 0)
@@ -83,8 +91,8 @@ class LogPane(ScrollView, can_focus=True):
             for index, part in enumerate(_wrap(plain(line.text), max(1, width - _STAMP_CELLS - 2)))
         ]
         self.virtual_size = Size(width, len(self._wrapped))
-        if was_at_end:
-            self.scroll_end(animate=False, immediate=True)
+        if self._follows_end:
+            self.scroll_end(animate=False)
         self.refresh()
 
     def render_line(self, y: int) -> Strip:

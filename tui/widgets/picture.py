@@ -22,7 +22,7 @@ class Picture(Widget, can_focus=True):
         border: round $border-blurred;
         border-title-color: $foreground;
         border-subtitle-color: $text-muted;
-        &:focus { border: round $border; }
+        &:focus { border: heavy $border; }
     }
     """
 

@@ -9,7 +9,9 @@ from typing import NamedTuple
 
 import numpy as np
 from plotext._date import date_class
+from plotext._matrix import matrix_class
 from plotext._monitor import monitor_class
+from plotext._utility import hd_codes, hd_markers
 
 from tui.widgets.curves import GLYPHS, Curve, Floats, Role, decimate, segments
 from tui.widgets.extents import Extent, Look, Mark, misfits, scaled, x_extent, y_extent
@@ -20,6 +22,24 @@ _RAW = (Role.RAW_TRAIN, Role.RAW_VAL)
 _DOTS = {"braille": (2, 4), "hd": (2, 2), "dot": (1, 1)}
 """Dots in one character of each marker, across and down."""
 _LABEL_LIMIT = 16
+
+
+class _MergingMatrix(matrix_class):  # type: ignore[misc] # plotext has no types
+    """A canvas on which a curve does not wipe out the dots of another one in the same cell."""
+
+    def set_marker(self, col: int, row: int, marker: str) -> None:
+        """Put a character, with the dots that are there already unless they are of a raw curve behind."""
+        is_raw = self.fullground[row][col] in _RAW
+        self.marker[row][col] = marker if is_raw else _merged(self.marker[row][col], marker)
+
+
+def _merged(before: str, after: str) -> str:
+    if "\u2800" <= before <= "\u28ff" and "\u2800" <= after <= "\u28ff":
+        return chr(ord(before) | ord(after))
+    old, new = hd_markers.get(before), hd_markers.get(after)
+    if old and new:
+        return str(hd_codes[tuple(map(max, old, new))])
+    return after
 
 
 class Run(NamedTuple):
@@ -88,6 +108,7 @@ class _Canvas:
 
     def _monitor(self) -> monitor_class:
         monitor = monitor_class()
+        monitor.matrix = _MergingMatrix()
         monitor.set_date(date_class())
         monitor.set_size([self.width, self.height])
         monitor.xaxes = [self.has_axes, False]
@@ -126,7 +147,7 @@ class _Canvas:
         return max(1, -(-points // max(1, self.columns // 8)))
 
     def _y_ticks(self) -> list[Tick]:
-        count = max(2, (self.height - 2) // 4)
+        count = max(2, (self.height - 2) // 3)
         low, high = self.y_extent
         ticks = log_ticks(low, high, count) if self.look.log_y else linear_ticks(low, high, count)
         # a tick that reads like its neighbour says nothing

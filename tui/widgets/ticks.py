@@ -20,8 +20,10 @@ def linear_ticks(low: float, high: float, count: int) -> list[Tick]:
     if not (math.isfinite(low) and math.isfinite(high)) or high <= low or count < 1:
         return []
     step = _round_step((high - low) / count)
+    if step <= 0:
+        return []
     first, last = math.ceil(low / step - 1e-9), math.floor(high / step + 1e-9)
-    if step <= 0 or last - first > 100:
+    if last - first > 100:
         return []
     # an index times a rounded step, never a sum of steps: 3 * 0.1 must read 0.3
     unit = _unit(max(abs(low), abs(high)), step)
