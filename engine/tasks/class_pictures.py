@@ -20,7 +20,7 @@ FEW_ROWS = 20
 
 def regions_figure(data: DataBundle, sample: Split, classes_of: Callable[[Tensor], np.ndarray]) -> Figure:
     """The class a model gives to each place of the plane, and points that lie there."""
-    x0, x1, y0, y1 = extent = _extent(data.train.inputs.cpu().numpy())
+    x0, x1, y0, y1 = extent = _extent(data.train.inputs)
     # row 0 is the top
     y, x = np.meshgrid(np.linspace(y1, y0, GRID_HEIGHT), np.linspace(x0, x1, GRID_WIDTH), indexing="ij")
     classes = classes_of(floats(np.stack([x.ravel(), y.ravel()], axis=1)))
@@ -35,9 +35,9 @@ def regions_figure(data: DataBundle, sample: Split, classes_of: Callable[[Tensor
     return Figure("regions", "regions", f"Decision regions, with {_whose(data)} points", arrays)
 
 
-def _extent(points: np.ndarray) -> np.ndarray:
+def _extent(points: Tensor) -> np.ndarray:
     """(4,) x0 x1 y0 y1 around (N, 2) points, with room about them: more about a few than about many."""
-    low, high = points.min(0).astype(np.float64), points.max(0).astype(np.float64)
+    low, high = (ends.cpu().numpy().astype(np.float64) for ends in (points.amin(0), points.amax(0)))
     room = (0.4 if len(points) < FEW_ROWS else 0.1) * np.where(high > low, high - low, 1.0)
     low, high = low - room, high + room
     return np.array([low[0], high[0], low[1], high[1]])

@@ -30,31 +30,32 @@ def linear_gauges(model: nn.Module) -> dict[str, Tensor]:
     return {f"param/{name}": value for name, value in zip([*names, "b"], [*weight, bias[0]], strict=True)}
 
 
-def linear_figures(data: DataBundle, gauges: dict[str, Tensor]) -> list[Figure]:
-    """How a linear model's gauges move, and where they stand beside the truth if that is known."""
-    history = Figure("history", "metrics", _history_title(gauges), {"keys": np.array(list(gauges))})
+def history_figure(gauges: dict[str, Tensor]) -> Figure:
+    """How a linear model's parameters move while it learns."""
+    if "norm/weight" in gauges:
+        return Figure("history", "metrics", "Size of the weights, step by step", {"keys": np.array(["norm/weight"])})
+    return Figure("history", "metrics", "Weights and bias, step by step", {"keys": np.array(list(gauges))})
+
+
+def compare_figure(data: DataBundle, gauges: dict[str, Tensor]) -> Figure | None:
+    """A linear model's parameters beside the true ones; None where those are not known."""
     truth = data.true_parameters
-    if len(truth) < 3 or not all(f"param/{name}" in gauges for name in truth):
-        return [history]
+    if not truth or not all(f"param/{name}" in gauges for name in truth):
+        return None
     arrays = {
         "names": np.array(list(truth)),
         "learned": np.array([float(gauges[f"param/{name}"]) for name in truth]),
         "truth": np.array(list(truth.values())),
     }
-    return [Figure("parameters", "compare", "Learned and true parameters", arrays), history]
-
-
-def _history_title(gauges: dict[str, Tensor]) -> str:
-    return "Size of the weights, step by step" if "norm/weight" in gauges else "Weights and bias, step by step"
+    return Figure("parameters", "compare", "Learned and true parameters", arrays)
 
 
 def fit_figure(data: DataBundle, predict: Predict) -> Figure:
     """The curve a model draws over one-dimensional data, with the training points and, if known, the truth."""
     points = thinned(data.train)
-    x = _x_of(data, points)
     line_x = x_axis(data)
     arrays = {
-        "x": x,
+        "x": points.inputs[:, data.x_column].cpu().numpy().astype(np.float64),
         "y": points.targets.cpu().numpy().reshape(-1).astype(np.float64),
         "line_x": line_x,
         "line_y": predict(inputs_at(data, line_x)).numpy().reshape(-1).astype(np.float64),
@@ -85,16 +86,12 @@ def thinned(split: Split, rows: int = POINTS_SHOWN) -> Split:
 
 def x_axis(data: DataBundle, margin: float = 0.05) -> np.ndarray:
     """(M,) values over all of one-dimensional data, held-out rows as well, and a `margin` (a share of it) beyond."""
-    x = np.concatenate([_x_of(data, split) for split in (data.train, data.val) if split is not None])
-    beyond = margin * ((x.max() - x.min()) or 1.0)
-    return np.linspace(x.min() - beyond, x.max() + beyond, LINE_POINTS)
+    columns = [split.inputs[:, data.x_column] for split in (data.train, data.val) if split is not None]
+    low, high = min(float(x.min()) for x in columns), max(float(x.max()) for x in columns)
+    beyond = margin * ((high - low) or 1.0)
+    return np.linspace(low - beyond, high + beyond, LINE_POINTS)
 
 
 def inputs_at(data: DataBundle, x: np.ndarray) -> Tensor:
     """(M, ...) inputs of samples that lie at (M,) places on the x axis."""
     return floats(data.features_of_x(x) if data.features_of_x else x[:, None])
-
-
-def _x_of(data: DataBundle, split: Split) -> np.ndarray:
-    x: np.ndarray = split.inputs[:, data.x_column].cpu().numpy().astype(np.float64)
-    return x

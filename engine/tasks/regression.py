@@ -7,7 +7,13 @@ from torch import Tensor
 
 from engine.data.bundle import Split
 from engine.figures import Figure
-from engine.tasks.number_pictures import agreement_figure, fit_figure, linear_figures, linear_gauges
+from engine.tasks.number_pictures import (
+    agreement_figure,
+    compare_figure,
+    fit_figure,
+    history_figure,
+    linear_gauges,
+)
 from engine.tasks.supervised import Supervised
 
 
@@ -34,9 +40,13 @@ class RegressionTask(Supervised):
         return linear_gauges(self.model) if self._is_one_line else {}
 
     def figures(self, sample: Split) -> list[Figure]:
-        has_curve = self.data.input_shape == (1,) or self.data.features_of_x is not None
-        figure = fit_figure(self.data, self.predict) if has_curve else agreement_figure(self.data, sample, self.predict)
-        return [figure, *(linear_figures(self.data, self.gauges()) if self._is_one_line else [])]
+        """The fitted curve over one-dimensional data, else agreement; of a linear model also its parameters."""
+        gauges = self.gauges()
+        compared = compare_figure(self.data, gauges)
+        parameters = [*([compared] if compared else []), *([history_figure(gauges)] if gauges else [])]
+        if self.data.input_shape == (1,) or self.data.features_of_x is not None:
+            return [fit_figure(self.data, self.predict), *parameters]
+        return [*parameters, agreement_figure(self.data, sample, self.predict)]
 
     @property
     def _is_one_line(self) -> bool:
