@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -123,6 +124,7 @@ class FigureView(Picture):
 
 def _word(text: str, width: int, height: int, palette: Palette) -> list[Strip]:
     cells = Cells(width, height, palette)
-    line = narrow(text, width)
-    cells.put(height // 2, max(0, (width - len(line)) // 2), line, palette.muted)
+    lines = textwrap.wrap(narrow(text), max(1, width - 2))[:height]
+    for row, line in enumerate(lines, (height - len(lines)) // 2):
+        cells.put(row, max(0, (width - len(line)) // 2), line, palette.muted)
     return cells.strips()

@@ -7,6 +7,10 @@ from typing import NamedTuple
 
 _TIME_STEPS_S = (1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 14400, 21600, 43200, 86400)
 
+_LONGEST_S = 1e12
+_EXPONENT_LIMIT = 330
+"""No float has a logarithm beyond it."""
+
 
 class Tick(NamedTuple):
     """A mark on an axis."""
@@ -17,7 +21,7 @@ class Tick(NamedTuple):
 
 def linear_ticks(low: float, high: float, count: int) -> list[Tick]:
     """About `count` round numbers between `low` and `high`."""
-    if not (math.isfinite(low) and math.isfinite(high)) or high <= low or count < 1:
+    if not _is_range(low, high) or count < 1:
         return []
     step = _round_step((high - low) / count)
     if step <= 0:
@@ -32,11 +36,14 @@ def linear_ticks(low: float, high: float, count: int) -> list[Tick]:
 
 def log_ticks(low: float, high: float, count: int) -> list[Tick]:
     """About `count` marks between the logarithms (base 10) `low` and `high`; `at` is a logarithm too."""
-    if not (math.isfinite(low) and math.isfinite(high)) or high <= low or count < 1:
+    if not _is_range(low, high) or count < 1 or low < -_EXPONENT_LIMIT or high > _EXPONENT_LIMIT:
         return []
     decades = list(range(math.ceil(low - 1e-9), math.floor(high + 1e-9) + 1))
-    if len(decades) == 2 and count >= 4:
-        return [tick for decade in (decades[0] - 1, *decades) for tick in _within_decade(decade, low, high)]
+    if len(decades) <= 2 and count >= 4 and high - low < 3:
+        around = range(math.floor(low), math.floor(high) + 1)
+        ticks = [tick for decade in around for tick in _within_decade(decade, low, high)]
+        if len(ticks) >= 3:
+            return ticks
     if len(decades) >= 2:
         stride = max(1, -(-len(decades) // count))
         return [Tick(float(decade), power_label(decade)) for decade in decades if decade % stride == 0]
@@ -59,14 +66,18 @@ def _within_decade(decade: int, low: float, high: float) -> list[Tick]:
 
 def time_ticks(low: float, high: float, count: int) -> list[Tick]:
     """About `count` round durations between `low` and `high` seconds."""
-    if not (math.isfinite(low) and math.isfinite(high)) or high <= low or count < 1:
+    if not _is_range(low, high) or count < 1:
         return []
     wanted = (high - low) / count
-    if wanted < 1:
+    if wanted < 1 or max(-low, high) > _LONGEST_S:
         return [Tick(at, f"{label}s") for at, label in linear_ticks(low, high, count)]
     step = next((step for step in _TIME_STEPS_S if step >= wanted), 86400 * max(1, math.ceil(wanted / 86400)))
     first, last = math.ceil(low / step - 1e-9), math.floor(high / step + 1e-9)
     return [Tick(float(index * step), duration_label(index * step)) for index in range(first, last + 1)]
+
+
+def _is_range(low: float, high: float) -> bool:
+    return low < high and math.isfinite(high - low)
 
 
 def _round_step(raw: float) -> float:
