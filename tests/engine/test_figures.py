@@ -215,6 +215,6 @@ def test_a_damaged_or_monstrous_figure_is_refused(tmp_path: Path) -> None:
     with pytest.raises(FigureError, match="unpacks to more than 16 MiB"):
         load_figure(tmp_path / save_figure(tmp_path, huge))
     pickled = Figure("pickled", "metrics", "Pickled", {"keys": np.array([{"a": 1}], dtype=object)})
-    with pytest.raises(ValueError, match="[Oo]bject"):
+    with pytest.raises(ValueError, match=r"[Oo]bject"):
         save_figure(tmp_path, pickled)
     assert sorted(path.name for path in tmp_path.iterdir()) == ["bad.npz", "huge.npz"]
