@@ -32,9 +32,12 @@ clean: ## remove the environment and caches; runs and data stay
 
 # The environment is touched again only when what it holds is to change.
 $(VENV)/.installed: pyproject.toml constraints.txt
-	@[ -n "$(PYTHON)" ] || { echo "dltui needs Python 3.11 or newer, and there is none here: install it (Debian: apt install python3 python3-venv; macOS: brew install python), or name one: make run PYTHON=/path/to/python3" >&2; exit 1; }
-	@"$(PYTHON)" -c 'import ensurepip, venv' 2>/dev/null || [ -x $(BIN)/pip ] || { echo "$(PYTHON) can't make environments: install its venv package (Debian: apt install python3-venv)" >&2; exit 1; }
-	@$(BIN)/python -c 'import pip' 2>/dev/null || { echo "making $(VENV) with $(PYTHON)"; "$(PYTHON)" -m venv --clear $(VENV); }
+	@"$(PYTHON)" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || { \
+		echo "dltui needs Python 3.11 or newer, and $(or $(PYTHON),what is here) is not: install it (Debian: apt install python3 python3-venv; macOS: brew install python), or name one: make run PYTHON=/path/to/python3" >&2; exit 1; }
+	@"$(PYTHON)" -c 'import ensurepip, venv' 2>/dev/null || [ -x $(BIN)/pip ] || { \
+		echo "$(PYTHON) can't make environments: install its venv package (Debian: apt install python3-venv)" >&2; exit 1; }
+	@$(BIN)/python -c 'import pip' 2>/dev/null || { \
+		echo "making $(VENV) with $(PYTHON)"; "$(PYTHON)" -m venv --clear $(VENV); }
 	@echo "installing dltui and PyTorch into $(VENV): a few minutes the first time"
 	@$(PIP) --editable .
 	@touch $@
