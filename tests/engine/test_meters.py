@@ -1,0 +1,86 @@
+"""Rows: means over the steps they cover, at the interval that was asked for, with as few host syncs as possible."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor
+
+from engine.events import MetricsLogged
+from engine.meters import Meter, NotFinite, to_floats
+from engine.tasks.base import Observation, Task
+
+
+class Echo(Task):
+    """A task whose loss is what it is told."""
+
+    metric, higher_is_better = "loss", False
+
+    def __init__(self) -> None:
+        self.weight = torch.zeros(())
+
+    def set_lr(self, lr: float) -> None: ...
+
+    def train_step(self, inputs: Tensor, targets: Tensor) -> Observation:
+        return {"loss": inputs}
+
+    evaluate = train_step
+
+    def measure(self, observations: Sequence[Observation]) -> dict[str, Tensor]:
+        return {"loss": torch.stack([observation["loss"] for observation in observations]).mean()}
+
+    def gauges(self) -> dict[str, Tensor]:
+        return {"param/w": self.weight}
+
+
+def run(losses: list[float], step_s: float = 0.01, total: int = 10**6, log_every: int = 0) -> list[MetricsLogged]:
+    rows: list[MetricsLogged] = []
+    task = Echo()
+    meter = Meter(task, total, log_every, rows.append)
+    meter.restart(0.0)
+    for step, loss in enumerate(losses, 1):
+        task.weight.fill_(step)
+        meter.add({"loss": torch.tensor(loss)}, step, step * step_s, 0.1)
+    meter.flush_all(len(losses), len(losses) * step_s, 0.1)
+    return rows
+
+
+def test_rows_are_means_and_cover_every_step() -> None:
+    rows = run([float(step) for step in range(1, 11)], log_every=4)
+    assert [(row.step, row.steps, row.values["train/loss"]) for row in rows] == [(4, 4, 2.5), (8, 4, 6.5), (10, 2, 9.5)]
+
+
+def test_gauges_are_those_of_the_rows_last_step() -> None:
+    rows = run([1.0] * 6, log_every=2)
+    assert [row.values["param/w"] for row in rows] == [2.0, 4.0, 6.0]
+
+
+def test_an_automatic_interval_gives_about_500_rows() -> None:
+    assert len(run([1.0] * 2000, step_s=0.01, total=2000)) == 500
+
+
+def test_a_quick_run_gets_fewer_rows_and_a_slow_one_more_than_its_interval() -> None:
+    assert len(run([1.0] * 1000, step_s=1e-5, total=1000)) < 10
+    assert len(run([1.0] * 20, step_s=0.3, total=10**6)) == 20
+
+
+def test_a_loss_that_is_not_finite_is_handed_on_and_raised() -> None:
+    with pytest.raises(NotFinite, match=r"between steps 3 and 4, with learning rate 0\.1"):
+        run([1.0, 1.0, float("nan"), 1.0], log_every=2)
+    with pytest.raises(NotFinite, match="at step 2"):
+        run([1.0, float("inf")], log_every=1)
+
+
+@pytest.mark.parametrize(
+    ("values", "expected"),
+    [([], []), ([1.0, float("nan"), float("-inf")], [1.0, None, None]), ([1 / 3], [0.3333333])],
+)
+def test_numbers_leave_the_device_together(values: list[float], expected: list[Any]) -> None:
+    assert to_floats([torch.tensor(value) for value in values]) == expected
+
+
+def test_whole_numbers_and_shapes_do_not_matter() -> None:
+    assert to_floats([torch.tensor(3), torch.tensor([0.5]), torch.tensor([[True]])]) == [3.0, 0.5, 1.0]

@@ -1,0 +1,97 @@
+"""A session keeps its promises when the disk does not."""
+
+from __future__ import annotations
+
+import errno
+from pathlib import Path
+
+import pytest
+
+from engine import events as ev
+from engine.checkpoint import load_checkpoint
+from engine.run_folder import RunFolderError
+from engine.run_log import LogWriter
+from engine.session import Session
+from tests.engine.helpers import collect, make_run, recorded
+
+
+class FullDisk:
+    """A disk that takes so many batches of lines, and then nothing until something was deleted."""
+
+    def __init__(self, reserve: Path, batches: int) -> None:
+        self._reserve, self._left = reserve, batches
+        self._append = LogWriter.append
+
+    def append(self, writer: LogWriter, *lines: bytes) -> None:
+        self._left -= 1
+        if self._left < 0 and self._reserve.exists():
+            raise OSError(errno.ENOSPC, "No space left on device")
+        self._append(writer, *lines)
+
+
+async def test_a_full_disk_ends_the_run_with_one_line_and_nothing_lost(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = make_run(tmp_path, trainer={"epochs": 1_000_000})
+    disk = FullDisk(folder.path / ".reserve", batches=3)
+    monkeypatch.setattr(LogWriter, "append", lambda writer, *lines: disk.append(writer, *lines))
+    session = Session(folder)
+    with pytest.raises(RunFolderError, match="No space left on device; free some space, then: dltui resume spiral-1"):
+        async for _ in session.events():
+            pass
+    assert folder.holder() is None
+    endings = [event for event in recorded(folder) if isinstance(event, ev.ENDINGS)]
+    assert [type(event) for event in endings] == [ev.RunFailed]
+    assert session.state.status(engine_alive=False) == "failed"
+    checkpoint = load_checkpoint(folder.checkpoints / "last")
+    assert checkpoint.step >= max(event.step for event in recorded(folder) if isinstance(event, ev.MetricsLogged))
+
+
+async def test_a_run_goes_on_after_the_disk_has_space_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder = make_run(tmp_path, trainer={"epochs": 200})
+    disk = FullDisk(folder.path / ".reserve", batches=2)
+    with monkeypatch.context() as patch:
+        patch.setattr(LogWriter, "append", lambda writer, *lines: disk.append(writer, *lines))
+        with pytest.raises(RunFolderError):
+            await collect(folder.config(), folder)
+    await collect(folder.config(), folder)
+    assert isinstance(recorded(folder)[-1], ev.RunFinished)
+
+
+async def test_a_checkpoint_that_fails_on_schedule_costs_a_warning(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = make_run(tmp_path, trainer={"epochs": 400, "checkpoint_every_s": 0.05})
+    failures = iter([True, True])
+
+    def fail_twice(fd: int) -> None:
+        if next(failures, False):
+            raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr("engine.checkpoint.os.fsync", fail_twice)
+    events = await collect(folder.config(), folder)
+    warnings = [event.text for event in events if isinstance(event, ev.LineLogged)]
+    assert len(warnings) == 2
+    assert "could not be written (No space left on device); the one before it stays" in warnings[0]
+    assert isinstance(events[-1], ev.RunFinished)
+
+
+async def test_the_last_checkpoint_is_owed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder = make_run(tmp_path, trainer={"epochs": 2})
+
+    def fail(fd: int) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr("engine.checkpoint.os.fsync", fail)
+    events = await collect(folder.config(), folder)
+    assert isinstance(events[-1], ev.RunFailed)
+    assert "the disk is full" in events[-1].error
+    assert [path.name for path in folder.checkpoints.iterdir()] == []
+
+
+def test_a_run_that_cannot_be_read_is_not_locked(tmp_path: Path) -> None:
+    folder = make_run(tmp_path)
+    (folder.path / "config.toml").write_text("data = [")
+    with pytest.raises(RunFolderError, match=r"config\.toml is damaged"):
+        Session(folder)
+    assert folder.holder() is None
