@@ -76,7 +76,7 @@ class RunState:
     elapsed_s: float = 0.0
     """Training time, without pauses."""
     lr: float = float("nan")
-    """Effective learning rate of the last logged step."""
+    """Effective learning rate of the last logged step, with what has been asked for since."""
     base_lr: float | None = None
     """The optimizer's lr, if it was changed while the run went on."""
     steps_per_s: float = 0.0
@@ -226,6 +226,8 @@ class RunState:
         self._say(event.at, "info", f"continued from step {event.step:,}")
 
     def _lr_changed(self, event: ev.LearningRateChanged) -> None:
+        if event.old > 0:
+            self.lr *= event.new / event.old
         self.base_lr = event.new
         self._mark(
             event, f"lr {event.new:.3g}", f"learning rate {event.old:.4g} → {event.new:.4g} at step {event.step:,}"

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from msgspec.structs import replace
 from textual.pilot import Pilot
 
 from engine import events as ev
@@ -26,6 +27,7 @@ def classifier(runs: Path) -> tuple[RunFolder, float]:
     folder = s.make_run(runs, "spiral-relu-3", s.SPIRAL)
     rows = s.classifier_events(420, 2, 10, 1, rate=35.0)
     changed = ev.LearningRateChanged(step=220, at=s.BEGAN_AT + 6.3, old=0.001, new=0.00126)
+    rows = [replace(row, lr=0.00126) if isinstance(row, ev.MetricsLogged) and row.step > 220 else row for row in rows]
     rows.insert(next(i for i, row in enumerate(rows) if row.step > 220), changed)
     at = s.BEGAN_AT + 12
     saved = ev.CheckpointSaved(step=400, at=at, folder="checkpoints/step-400", reason="asked", took_s=0.012)
@@ -153,3 +155,9 @@ async def settled(pilot: Pilot[Any], *keys: str) -> RunScreen:
     await pilot.pause()
     assert all(picture.is_mounted for picture in screen.query(Picture))
     return screen
+
+
+def seen(app: DltuiApp) -> str:
+    """The screen as text, one line per row."""
+    rows = app.screen._compositor.render_strips()
+    return "\n".join("".join(segment.text for segment in strip)[: app.size.width] for strip in rows)

@@ -9,8 +9,9 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from tui.widgets.curves import Curve, Role
-from tui.widgets.extents import Look, Mark
+from tui.widgets.extents import Look, Mark, Marker
 from tui.widgets.plot import Drawing, draw_chart
+from tui.widgets.raster import Raster
 
 
 def curve(y: list[float] | np.ndarray, label: str = "train", role: Role = Role.TRAIN) -> Curve:
@@ -143,3 +144,34 @@ def test_markers(marker: str, least: str, most: str) -> None:
     drawn = chars_of(drawing, Role.TRAIN).replace("●", "")
     assert drawn
     assert all(least <= char <= most for char in drawn)
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    points=st.lists(st.tuples(st.floats(0, 1), st.floats(0, 1)), min_size=2, max_size=12),
+    marker=st.sampled_from(["braille", "hd", "dot"]),
+)
+def test_lines_have_no_holes(points: list[tuple[float, float]], marker: Marker) -> None:
+    raster = Raster(30, 12, marker)
+    x, y = np.array(sorted(point[0] for point in points)), np.array([point[1] for point in points])
+    raster.add(x, y, Role.TRAIN)
+    cells = {(cell.column, cell.row) for cell in raster.cells()}
+    reached, edge = set(), {next(iter(cells))}
+    while edge:
+        reached |= edge
+        around = {(c + dc, r + dr) for c, r in edge for dc in (-1, 0, 1) for dr in (-1, 0, 1)}
+        edge = (around & cells) - reached
+    assert reached == cells
+    for at_x, at_y in zip(x.tolist(), y.tolist(), strict=True):
+        assert (raster.column(at_x), 11 - raster.line(at_y)) in cells
+
+
+def test_raw_curves_give_way() -> None:
+    raster = Raster(10, 4, "braille")
+    flat = np.array([0.5, 0.5])
+    raster.add(np.array([0.0, 1.0]), np.array([0.0, 1.0]), Role.RAW_TRAIN)
+    raster.add(np.array([0.0, 1.0]), flat, Role.TRAIN)
+    alone = Raster(10, 4, "braille")
+    alone.add(np.array([0.0, 1.0]), flat, Role.TRAIN)
+    drawn = [cell for cell in raster.cells() if cell.role is Role.TRAIN]
+    assert drawn == alone.cells()

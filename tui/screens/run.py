@@ -190,6 +190,8 @@ class RunScreen(Screen[None]):
         if self._stop_is_asked and event.key not in ("s", "y"):
             self._stop_is_asked = False
             self._show_banner()
+            if event.key == "escape":
+                event.prevent_default().stop()  # it has done its work
 
     def action_pause(self) -> None:
         """Pause, or go on."""

@@ -102,10 +102,9 @@ class PaneGrid(Container):
         columns = min(slots.columns, len(shown))
         rows = -(-len(shown) // max(1, columns))
         self.styles.grid_size_columns, self.styles.grid_size_rows = max(1, columns), max(1, rows)
+        # an odd one out: the first pane, which is the loss, takes the place
+        spans = {id(pane): 1 for pane in shown} | {id(pane): 1 + columns * rows - len(shown) for pane in shown[:1]}
         for pane in self.children:
-            pane.display = pane in shown
-            pane.styles.column_span = 1
-        if shown:
-            # an odd one out: the first pane, which is the loss, takes the place
-            shown[0].styles.column_span = 1 + (columns * rows - len(shown))
+            pane.display = id(pane) in spans
+            pane.styles.column_span = spans.get(id(pane), 1)
         return frozenset(range(first, first + len(shown)))

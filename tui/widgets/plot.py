@@ -2,44 +2,21 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import NamedTuple
 
 import numpy as np
 from plotext._date import date_class
-from plotext._matrix import matrix_class
 from plotext._monitor import monitor_class
-from plotext._utility import hd_codes, hd_markers
 
 from tui.widgets.curves import GLYPHS, Curve, Floats, Role, decimate, segments
 from tui.widgets.extents import Extent, Look, Mark, misfits, scaled, x_extent, y_extent
 from tui.widgets.narrow import narrow
+from tui.widgets.raster import RAW, Cell, Raster
 from tui.widgets.ticks import Tick, linear_ticks, log_ticks, time_ticks
 
-_RAW = (Role.RAW_TRAIN, Role.RAW_VAL)
-_DOTS = {"braille": (2, 4), "hd": (2, 2), "dot": (1, 1)}
-"""Dots in one character of each marker, across and down."""
 _LABEL_LIMIT = 16
-
-
-class _MergingMatrix(matrix_class):  # type: ignore[misc] # plotext has no types
-    """A canvas on which a curve does not wipe out the dots of another one in the same cell."""
-
-    def set_marker(self, col: int, row: int, marker: str) -> None:
-        """Put a character, with the dots that are there already unless they are of a raw curve behind."""
-        is_raw = self.fullground[row][col] in _RAW
-        self.marker[row][col] = marker if is_raw else _merged(self.marker[row][col], marker)
-
-
-def _merged(before: str, after: str) -> str:
-    if "\u2800" <= before <= "\u28ff" and "\u2800" <= after <= "\u28ff":
-        return chr(ord(before) | ord(after))
-    old, new = hd_markers.get(before), hd_markers.get(after)
-    if old and new:
-        return str(hd_codes[tuple(map(max, old, new))])
-    return after
 
 
 class Run(NamedTuple):
@@ -89,12 +66,13 @@ class _Canvas:
             # one line at the top stays free for the labels of marks
             low, high = self.y_extent
             self.y_extent = Extent(low, high + (high - low) / (self.lines - 1))
+        self.raster = Raster(self.columns, self.lines, look.marker)
 
     def draw(self) -> Drawing:
         """The finished chart."""
-        monitor = self._monitor()
         for curve in self.curves:
-            self._add(monitor, curve)
+            self._add(curve)
+        monitor = self._monitor()
         monitor.build_plot()
         matrix = monitor.matrix
         # plotext counts rows from the bottom
@@ -108,7 +86,6 @@ class _Canvas:
 
     def _monitor(self) -> monitor_class:
         monitor = monitor_class()
-        monitor.matrix = _MergingMatrix()
         monitor.set_date(date_class())
         monitor.set_size([self.width, self.height])
         monitor.xaxes = [self.has_axes, False]
@@ -118,15 +95,18 @@ class _Canvas:
         monitor.set_ylim(0, 1)
         x_ticks = self._x_ticks() if self.has_axes else []
         # ticks stand in the cells of the dots they belong to, which are finer than plotext's own places for ticks
-        x_places = [(self._column(self.x_extent.place(tick.at)) - self.left, self.columns) for tick in x_ticks]
-        y_places = [(self.lines - 1 - self._line(self.y_extent.place(at)), self.lines) for at, _ in self.y_ticks]
-        monitor.set_xticks([_share(*place) for place in x_places], [tick.label for tick in x_ticks])
-        monitor.set_yticks([_share(*place) for place in y_places], [tick.label for tick in self.y_ticks])
+        x_places = [self.raster.column(self.x_extent.place(tick.at)) for tick in x_ticks]
+        y_places = [self.lines - 1 - self.raster.line(self.y_extent.place(tick.at)) for tick in self.y_ticks]
+        monitor.set_xticks(_shares(x_places, self.columns), [tick.label for tick in x_ticks])
+        monitor.set_yticks(_shares(y_places, self.lines), [tick.label for tick in self.y_ticks])
         # an axis without any data is left out by plotext: one invisible point keeps it
-        monitor.draw([0.0], [0.0], marker=" ", color=int(Role.AXIS), lines=False)
+        drawn = [Cell(0, 0, " ", Role.AXIS), *self.raster.cells()]
+        x = _shares([cell.column for cell in drawn], self.columns)
+        y = _shares([cell.row for cell in drawn], self.lines)
+        monitor.draw(x, y, marker=[cell.char for cell in drawn], color=[int(cell.role) for cell in drawn], lines=False)
         return monitor
 
-    def _add(self, monitor: monitor_class, curve: Curve) -> None:
+    def _add(self, curve: Curve) -> None:
         x, y = decimate(curve.x, curve.y, self.columns, *self.x_extent)
         x, y = self.x_extent.share(x), self.y_extent.share(y)
         if not curve.is_line:
@@ -135,14 +115,13 @@ class _Canvas:
         every = self._sign_every(len(x), curve.role)
         for xs, ys in segments(x, y):
             if len(xs) > 1:
-                marker, color = self.look.marker, int(curve.role)
-                monitor.draw(xs.tolist(), ys.tolist(), marker=marker, color=color, lines=True)
+                self.raster.add(xs, ys, curve.role)
             if every or len(xs) == 1:
                 self.signs.append((curve.role, xs[:: every or 1], ys[:: every or 1]))
 
     def _sign_every(self, points: int, role: Role) -> int:
         """Every how many points a curve shows its sign, 0 for never. The first curve stays a plain line."""
-        if role in _RAW or (role is Role.TRAIN and points > self.columns // 5):
+        if role in RAW or (role is Role.TRAIN and points > self.columns // 5):
             return 0
         return max(1, -(-points // max(1, self.columns // 8)))
 
@@ -165,20 +144,13 @@ class _Canvas:
     # -- over plotext's picture ---------------------------------------------------------------------------------
 
     def _column(self, x: float) -> int:
-        """The column in which plotext puts a dot at x."""
-        dots = _DOTS[self.look.marker][0]
-        return self.left + _cell(x, self.columns, dots)
-
-    def _line(self, y: float) -> int:
-        """The line, from the top, in which plotext puts a dot at y."""
-        dots = _DOTS[self.look.marker][1]
-        return self.lines - 1 - _cell(y, self.lines, dots)
+        return self.left + self.raster.column(x)
 
     def _draw_signs(self, cells: list[list[str]], roles: list[list[Role]]) -> None:
         for role, xs, ys in self.signs:
             for x, y in zip(xs.tolist(), ys.tolist(), strict=True):
                 if 0 <= x <= 1 and 0 <= y <= 1 and self.columns > 0:
-                    line, column = self._line(y), self._column(x)
+                    line, column = self.raster.line(y), self._column(x)
                     cells[line][column], roles[line][column] = GLYPHS.get(role, "•"), role
 
     def _draw_misfits(self, cells: list[list[str]], roles: list[list[Role]]) -> None:
@@ -213,7 +185,7 @@ class _Canvas:
             if not curve.label or not len(finite) or self.columns < 2 or not curve.is_line:
                 continue
             x, y = float(curve.x[finite[-1]]), float(curve.y[finite[-1]])
-            line, column = self._line(self.y_extent.place(y)), self._column(self.x_extent.place(x))
+            line, column = self.raster.line(self.y_extent.place(y)), self._column(self.x_extent.place(x))
             cells[line][column], roles[line][column] = GLYPHS.get(curve.role, "•"), curve.role
             ends.append((line, -y, curve))
         if not self.margin:
@@ -231,14 +203,9 @@ def _end_margin(curves: Sequence[Curve], width: int) -> int:
     return min(max(names) + 1, _LABEL_LIMIT, width // 5) if names and width >= 40 else 0
 
 
-def _cell(share: float, cells: int, dots: int) -> int:
-    """Which of `cells` holds the dot at `share` of the way, with `dots` in each."""
-    dot = math.floor(0.5 + (cells * dots - 1) * min(1.0, max(0.0, share)))
-    return min(cells - 1, dot // dots)
-
-
-def _share(cell: int, cells: int) -> float:
-    return cell / (cells - 1) if cells > 1 else 0.0
+def _shares(places: Sequence[int], count: int) -> list[float]:
+    """Where plotext wants a value that is to stand in each of `places`."""
+    return [place / max(1, count - 1) for place in places]
 
 
 def _role(code: object) -> Role:
