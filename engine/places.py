@@ -25,4 +25,12 @@ def user_presets_dir() -> Path:
 
 def _from_environment(name: str) -> Path | None:
     value = os.environ.get(name)
-    return Path(value).expanduser().absolute() if value else None
+    return expanded(value).absolute() if value else None
+
+
+def expanded(path: str) -> Path:
+    """`path` with its ~ resolved; one that names nobody's home is taken as it stands."""
+    try:
+        return Path(path).expanduser()
+    except RuntimeError:
+        return Path(path)

@@ -17,7 +17,7 @@ from pathlib import Path
 import tomlkit
 
 from engine import commands, events
-from engine.places import data_dir
+from engine.places import data_dir, expanded
 from engine.run_log import LogReader, LogWriter
 from engine.schema import ConfigError, RunConfig, validate
 from engine.text import plain
@@ -188,6 +188,8 @@ def create_run(runs: Path, config: RunConfig, data: Path, name: str = "") -> Run
         for file in ("events.jsonl", "commands.jsonl", "console.log"):
             (draft / file).touch()
         return RunFolder(_publish(draft, runs, name, config.preset or config.data.kind))
+    except UnicodeEncodeError:
+        raise RunFolderError(f"{plain(str(data))}: the name of a data folder must be UTF-8 text") from None
     except OSError as error:
         raise RunFolderError(
             f"can't make a run in {plain(str(runs))}: {error.strerror}; choose another folder with --runs or DLTUI_RUNS"
@@ -226,13 +228,14 @@ def find_run(runs: Path, name: str) -> RunFolder:
     Raises:
         RunFolderError: there is none; the message names the nearest.
     """
-    path = Path(name).expanduser() if os.sep in name else runs / name
-    if (path / "config.toml").is_file():
-        return RunFolder(path)
+    path = expanded(name) if os.sep in name else runs / name
+    with suppress(OSError):  # a name too long for a file
+        if (path / "config.toml").is_file():
+            return RunFolder(path)
     from difflib import get_close_matches
 
     near = get_close_matches(name, [folder.name for folder in iter_runs(runs)], n=1, cutoff=0.4)
-    hint = f"did you mean '{near[0]}'?" if near else "dltui runs lists them"
+    hint = f"did you mean '{plain(near[0])}'?" if near else "dltui runs lists them"
     raise RunFolderError(f"no run '{plain(name)[:80]}' in {plain(str(runs))}; {hint}")
 
 

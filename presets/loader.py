@@ -15,7 +15,7 @@ from typing import Any
 
 import tomlkit
 
-from engine.places import user_presets_dir
+from engine.places import expanded, user_presets_dir
 from engine.schema import ConfigError, RunConfig, overlay, validate
 from engine.text import plain
 
@@ -94,7 +94,7 @@ def load_preset(name: str) -> Preset:
 
 def _resolve(name: str, beside: Path) -> Path:
     if name.endswith(".toml") or os.sep in name:
-        return beside / Path(name).expanduser()
+        return beside / expanded(name)
     paths = preset_paths()
     if name in paths:
         return paths[name]
@@ -131,7 +131,7 @@ def read_toml(path: Path) -> dict[str, Any]:
     except OSError as error:
         raise PresetError(f"{_shown(path)}: {(error.strerror or 'unreadable').lower()}") from None
     if len(data) > FILE_LIMIT_BYTES:
-        raise PresetError(f"{_shown(path)}: larger than {FILE_LIMIT_BYTES >> 20} MiB, so no preset")
+        raise PresetError(f"{_shown(path)}: larger than {FILE_LIMIT_BYTES >> 20} MiB, too large for a configuration")
     try:
         return tomllib.loads(data.decode("utf-8"))
     except UnicodeDecodeError:

@@ -13,7 +13,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any, NoReturn
 
-from engine.places import data_dir, runs_dir
+from engine.places import data_dir, expanded, runs_dir
 from engine.run_folder import RunFolderError, find_run
 from engine.text import plain
 from presets import PresetError, load_preset
@@ -308,7 +308,9 @@ def _add_json(parser: _Parser, text: str = "as JSON") -> None:
 
 
 def _folder(text: str) -> Path:
-    return Path(text).expanduser().absolute()
+    if not text:
+        raise argparse.ArgumentTypeError("wants the path of a folder")
+    return expanded(text).absolute()
 
 
 # -- odds and ends -----------------------------------------------------------------------------------------------------
@@ -344,7 +346,7 @@ def _refuse_unknown(token: str, parser: _Parser) -> NoReturn:
 
 def _tell(message: str) -> None:
     with suppress(OSError):
-        print(f"dltui: {message}", file=sys.stderr)
+        print(f"dltui: {plain(message)}", file=sys.stderr)
 
 
 def _discard_output() -> None:

@@ -121,7 +121,7 @@ def _folder(name: str, path: Path, moved_by: str) -> Finding:
         reason = (error.strerror or "unusable").lower()
         return Finding("broken", name, f"{shown} can't be used ({reason}); choose another with {moved_by}")
     made = "" if existing == path else ", made when needed"
-    space = f"{free / 1e9:,.1f} GB free"
+    space = f"{free / 1e9:,.1f} GB free" if free >= 1e9 else f"{free / 1e6:,.1f} MB free"
     if free < LOW_SPACE_BYTES:
         return Finding("note", name, f"{shown}{made}, only {space}: make room, or choose another with {moved_by}")
     return Finding("ok", name, f"{shown}{made}, {space}")

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import io
+import json
 import os
 import shutil
 import sys
 from collections.abc import Sequence
 from typing import Any, TextIO
 
-import msgspec
 from rich.cells import cell_len, set_cell_size
 
 _CODES = {"bold": "1", "dim": "2", "red": "31", "green": "32", "yellow": "33", "cyan": "36"}
@@ -78,8 +78,8 @@ def _row(cells: Sequence[str], widths: Sequence[int], limit: int) -> str:
 
 
 def print_json(value: Any) -> None:
-    """Print `value` as indented JSON; numbers that JSON lacks become null."""
-    print(msgspec.json.format(msgspec.json.encode(value), indent=2).decode())
+    """Print `value` as indented JSON, in ASCII: a path may hold bytes that are no text."""
+    print(json.dumps(value, indent=2))
 
 
 def ago(seconds: float) -> str:

@@ -87,7 +87,7 @@ def _facts(folder: RunFolder, state: RunState, status: Status) -> Iterator[tuple
     yield "checkpoints", _checkpoints(folder)
     yield "folder", plain(str(folder.path))
     if status == "died":
-        yield "cure", f"its engine is gone; it goes on from its last checkpoint with: dltui resume {folder.name}"
+        yield "cure", f"its engine is gone; it goes on from its last checkpoint with: dltui resume {plain(folder.name)}"
 
 
 def _origin(config: RunConfig) -> str:
@@ -156,4 +156,8 @@ def _failure(folder: RunFolder, state: RunState, status: Status) -> Iterator[str
     if state.ending.traceback:
         yield plain_lines(state.ending.traceback).rstrip()
     yield f"{styled('failed', 'red')}: {plain(state.ending.error)}"
-    yield f"mend it by: {plain(state.ending.cure)}" if state.ending.cure else f"try again: dltui resume {folder.name}"
+    yield (
+        f"mend it by: {plain(state.ending.cure)}"
+        if state.ending.cure
+        else f"try again: dltui resume {plain(folder.name)}"
+    )

@@ -25,10 +25,10 @@ def pause(args: Namespace) -> int:
     """`dltui pause RUN`."""
     run = _open(args)
     if run.status == "paused":
-        print(f"{run.folder.name} is paused already, at step {run.state.step:,}")
+        print(f"{run.name} is paused already, at step {run.state.step:,}")
         return 0
     event = _ask(run, cmd.Pause(), ev.RunPaused)
-    print(f"{run.folder.name} paused at step {event.step:,}")
+    print(f"{run.name} paused at step {event.step:,}")
     return 0
 
 
@@ -36,17 +36,17 @@ def continue_(args: Namespace) -> int:
     """`dltui continue RUN`."""
     run = _open(args)
     if run.status == "running":
-        print(f"{run.folder.name} is not paused: it is at step {run.state.step:,}")
+        print(f"{run.name} is not paused: it is at step {run.state.step:,}")
         return 0
     event = _ask(run, cmd.Continue(), ev.RunContinued)
-    print(f"{run.folder.name} continued from step {event.step:,}")
+    print(f"{run.name} continued from step {event.step:,}")
     return 0
 
 
 def stop(args: Namespace) -> int:
     """`dltui stop RUN`."""
     run = _open(args)
-    name = run.folder.name
+    name = run.name
     event = _ask(run, cmd.Stop(), *ev.ENDINGS)
     _wait_for_release(run.folder)
     if isinstance(event, ev.RunFailed):
@@ -63,7 +63,7 @@ def checkpoint(args: Namespace) -> int:
     run = _open(args)
     event = _ask(run, cmd.SaveCheckpoint(), ev.CheckpointSaved)
     assert isinstance(event, ev.CheckpointSaved)
-    print(f"{run.folder.name} saved {plain(str(run.folder.path / event.folder))}")
+    print(f"{run.name} saved {plain(str(run.folder.path / event.folder))}")
     return 0
 
 
@@ -73,7 +73,7 @@ def set_value(args: Namespace) -> int:
     run = _open(args)
     event = _ask(run, cmd.SetLearningRate(lr=lr), ev.LearningRateChanged)
     assert isinstance(event, ev.LearningRateChanged)
-    print(f"{run.folder.name} changed optimizer.lr from {event.old:g} to {event.new:g} at step {event.step:,}")
+    print(f"{run.name} changed optimizer.lr from {event.old:g} to {event.new:g} at step {event.step:,}")
     return 0
 
 
@@ -104,6 +104,8 @@ def parse_assignment(text: str, run: str) -> float:
 class _Run(NamedTuple):
     """A run that an engine holds, and its log read up to now."""
 
+    name: str
+    """Safe to print."""
     folder: RunFolder
     reader: LogReader[ev.AnyEvent]
     state: RunState
@@ -122,12 +124,12 @@ def _open(args: Namespace) -> _Run:
     status = status_of(folder, state)
     if status in ENDED:
         raise CommandError(standing(folder, state, status))
-    return _Run(folder, reader, state, status)
+    return _Run(plain(folder.name), folder, reader, state, status)
 
 
 def standing(folder: RunFolder, state: RunState, status: Status) -> str:
     """How a run that nobody trains stands, and what can be done about it, on one line."""
-    name = folder.name
+    name = plain(folder.name)
     if status == "finished":
         longer = f"dltui train --config {plain(str(folder.path / 'config.toml'))} --epochs {2 * max(1, state.epochs)}"
         return f"run '{name}' is finished, at step {state.step:,}; for a longer one: {longer}"
@@ -142,7 +144,7 @@ def _ask(run: _Run, command: cmd.AnyCommand, *answers: type[ev.AnyEvent]) -> ev.
         CommandError: it was refused, could not be done, or nobody answered in time.
     """
     deadline_s = time.monotonic() + ANSWER_WITHIN_S
-    name = run.folder.name
+    name = run.name
     while run.folder.holder() is None and time.monotonic() < deadline_s:
         time.sleep(LOOK_EVERY_S)  # its engine is only just starting, and reads what is asked from then on
     run.folder.ask(command)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 import signal
 import sys
@@ -11,11 +12,10 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import msgspec
 import tomlkit
 
 from engine import events as ev
-from engine.places import data_dir
+from engine.places import data_dir, expanded
 from engine.run_folder import RunFolder, create_run, find_run
 from engine.run_report import report
 from engine.run_state import RunState
@@ -108,7 +108,7 @@ def _take_data_dir(tree: Tree, file: Path | None) -> Path | None:
         return None
     if not isinstance(value, str) or not value:
         raise CommandError(f"{plain(str(file))}: data_dir must be the path of a folder")
-    return Path(value).expanduser().absolute()
+    return expanded(value).absolute()
 
 
 def _blamed(error: ConfigError, over: Tree, settings: Tree, file: Path | None) -> list[str]:
@@ -186,11 +186,11 @@ def _tell_started(folder: RunFolder, state: RunState, as_json: bool) -> int:
     failed = isinstance(state.ending, ev.RunFailed)
     if as_json:
         status = status_of(folder, state)
-        print(msgspec.json.encode(report(folder, state, "failed" if failed else status)).decode())
+        print(json.dumps(report(folder, state, "failed" if failed else status)))
     if isinstance(state.ending, ev.RunFailed):
         cure = f"; {state.ending.cure}" if state.ending.cure else ""
         raise CommandError(f"run '{folder.name}' failed: {plain(state.ending.error + cure)}", 1)
     if not as_json:
-        print(folder.name)
-        print(f"training goes on without this terminal; to see it: dltui attach {folder.name}", file=sys.stderr)
+        print(plain(folder.name))
+        print(f"training goes on without this terminal; to see it: dltui attach {plain(folder.name)}", file=sys.stderr)
     return 0

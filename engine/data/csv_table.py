@@ -12,6 +12,7 @@ from engine.csv_shape import delimiter_of, is_header, open_table, split_cells
 from engine.data.bundle import DataBundle, DataError, Split
 from engine.data.draws import floats
 from engine.data.splits import hold_out, standardised
+from engine.places import expanded
 from engine.schema import data as schema
 from engine.text import plain
 
@@ -24,7 +25,7 @@ def load_csv(data: schema.Csv, seed: int, data_dir: Path) -> DataBundle:
     Raises:
         DataError: the file is missing, empty or damaged, or a cell is not what it should be; the message names it.
     """
-    path = data_dir / Path(data.path).expanduser()
+    path = data_dir / expanded(data.path)
     table, first_line = _read(path)
     rows, width = table.shape
     column = _target_column(data.target, width, path)

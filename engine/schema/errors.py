@@ -122,6 +122,7 @@ _TYPES = {
     "bool_type": "true or false",
     "bool_parsing": "true or false",
     "string_type": "text",
+    "string_unicode": "text",
     "list_type": "a list, such as [256, 128]",
     "model_type": "a table of settings",
     "model_attributes_type": "a table of settings",
