@@ -13,7 +13,15 @@ import pexpect
 import pyte
 
 DLTUI = [sys.executable, "-P", "-m", "tui.cli"]
-KEYS = {"enter": "\r", "escape": "\x1b", "tab": "\t", "down": "\x1b[B", "up": "\x1b[A", "ctrl+c": "\x03", "space": " "}
+KEYS = {
+    "enter": "\r",
+    "space": " ",
+    "down": "\x1b[B",
+    "f5": "\x1b[15~",
+    "ctrl+c": "\x03",
+    "ctrl+q": "\x11",
+    "ctrl+u": "\x15",
+}
 # pyte draws these as text: the kitty keyboard protocol, which its parser does not know
 _UNKNOWN_TO_PYTE = re.compile(r"\x1b\[[<>=][0-9;]*[a-zA-Z]")
 
