@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tomllib
 from collections.abc import Mapping
 from typing import Any
 
@@ -27,19 +26,3 @@ def overlay(base: Mapping[str, Any], over: Mapping[str, Any]) -> Tree:
 
 def _changes_kind(below: Mapping[str, Any], over: Mapping[str, Any]) -> bool:
     return "kind" in over and over["kind"] != below.get("kind")
-
-
-def nest(path: str, value: Any) -> Tree:
-    """`nest("a.b", 1)` is `{"a": {"b": 1}}`."""
-    tree: Any = value
-    for key in reversed(path.split(".")):
-        tree = {key: tree}
-    return tree  # type: ignore[no-any-return]
-
-
-def parse_value(text: str) -> Any:
-    """A value as a person types it: TOML where it is TOML (1e-3, true, [1, 2]), else the text itself."""
-    try:
-        return tomllib.loads(f"value = {text}")["value"] if "\n" not in text else text
-    except (tomllib.TOMLDecodeError, RecursionError):
-        return text
