@@ -102,7 +102,10 @@ def test_a_missing_section_and_a_missing_kind_are_named() -> None:
         ({"optimizer": {"kind": "sgd", "nesterov": True}}, "optimizer.nesterov"),
         ({"task": {"kind": "classification-numpy"}}, "optimizer.kind"),
         ({"task": {"kind": "classification-numpy"}, "model": {"hidden": [8, 8]}}, "model.kind"),
-        ({"task": {"kind": "classification-numpy"}, "optimizer": {"kind": "sgd", "momentum": 0.9}}, "optimizer.momentum"),
+        (
+            {"task": {"kind": "classification-numpy"}, "optimizer": {"kind": "sgd", "momentum": 0.9}},
+            "optimizer.momentum",
+        ),
         ({"task": {"kind": "regression-scratch"}, "data": {"kind": "cubic"}}, "model.kind"),
     ],
 )
