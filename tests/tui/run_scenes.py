@@ -16,7 +16,7 @@ from tests.tui import scripted as s
 from tests.tui.scripts import FakeLauncher
 from tui.app import DltuiApp, make_app
 from tui.screens.run import RunScreen
-from tui.widgets.picture import Picture
+from tui.widgets.log_pane import LogPane
 
 Scene = Callable[[Path], tuple[RunFolder, float]]
 """Makes a run below a folder; returns it, and what time it is."""
@@ -135,26 +135,26 @@ def app_on(folder: RunFolder, now: float, runs: Path = Path("runs")) -> DltuiApp
 
 
 async def settled(pilot: Pilot[Any], *keys: str) -> RunScreen:
-    """The run screen, once all of the run is on it and `keys` were pressed."""
+    """The run screen, once all of the run is on it and `keys` were pressed, one after the other."""
+    await _calm(pilot)
+    for key in keys:
+        await pilot.press(key)
+        await pilot.pause()
+    return await _calm(pilot)
+
+
+async def _calm(pilot: Pilot[Any]) -> RunScreen:
+    """Wait until nothing is being read, laid out or scrolled."""
     for _ in range(500):
         screen = pilot.app.screen
         if isinstance(screen, RunScreen) and screen.is_settled:
-            break
+            screen.refresh_view(urgent=True)
+            await pilot.pause()
+            log = screen.query_one(LogPane)
+            if screen.is_settled and (not log.display or log.scroll_y in (0, log.max_scroll_y)):
+                return screen
         await asyncio.sleep(0.02)
-    screen = pilot.app.screen
-    assert isinstance(screen, RunScreen)
-    for key in keys:
-        await pilot.press(key)
-    screen.refresh_view(urgent=True)
-    await pilot.pause()
-    for _ in range(500):
-        if screen.is_settled:
-            break
-        await asyncio.sleep(0.02)
-    screen.refresh_view(urgent=True)
-    await pilot.pause()
-    assert all(picture.is_mounted for picture in screen.query(Picture))
-    return screen
+    raise AssertionError(f"{pilot.app.screen} did not come to rest")
 
 
 def seen(app: DltuiApp) -> str:

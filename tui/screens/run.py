@@ -70,6 +70,7 @@ class RunScreen(Screen[None]):
         self._stop_is_asked = False
         self._active = "run-loss"
         self._is_zoomed = False
+        self._shown: set[str] = set()
         self._pictures = RunPictures(self.follower, self._charts.figure_in_second_pane)
         self._log_shown: tuple[object, ...] = ()
 
@@ -124,7 +125,7 @@ class RunScreen(Screen[None]):
             self.notify(warning, severity="warning", markup=False)
         self.query_one(RunHeader).show(header_facts(follower, self._steering.word))
         self._show_banner()
-        shown = self._lay_out()
+        shown = self._shown = self._lay_out()
         for chart_id, build in (("run-loss", self._charts.loss), ("run-metric", self._charts.metric)):
             if chart_id in shown:
                 chart = self.query_one(f"#{chart_id}", Chart)
@@ -277,11 +278,10 @@ class RunScreen(Screen[None]):
         if not self._pictures.chosen:
             self._say("this run has drawn no picture yet")
             return
-        pane = self.query_one(FigureView)
-        if pane.is_on_screen:
+        if "run-figure" in self._shown:
             self._pictures.choose_next()
         else:
-            self._use(pane)
+            self._use(self.query_one(FigureView))
         self.refresh_view(urgent=True)
 
     def action_zoom(self) -> None:

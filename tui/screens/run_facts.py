@@ -120,7 +120,7 @@ def _standing(follower: RunFollower) -> list[Content]:
                 _line(
                     "$success",
                     "✓ Finished",
-                    f"{state.epoch:,.0f} epochs in {duration(end.elapsed_s)}{why}{_result(state)}",
+                    f"{state.epoch:,.0f} {_plural(state.epoch)} in {duration(end.elapsed_s)}{why}{_result(state)}",
                 )
             ]
         case "stopped", ev.RunStopped() as end:
@@ -151,6 +151,10 @@ def _last_words(follower: RunFollower) -> str:
 def _way_back(state: RunState) -> str:
     saved = state.checkpoint
     return f"last checkpoint: step {saved.step:,} · r resumes" if saved else "no checkpoint yet · r begins anew"
+
+
+def _plural(epochs: float) -> str:
+    return "epoch" if round(epochs) == 1 else "epochs"
 
 
 def _result(state: RunState) -> str:

@@ -77,6 +77,10 @@ class Chart(Picture):
         self._due_at_s = time.monotonic() + min(LONGEST_S, COST_RATIO * took_s)
         return strips
 
+    def on_resize(self) -> None:
+        """The title has another width to fit into."""
+        self.border_title = self._legend()
+
     def _notes(self) -> str:
         content = self._content
         bad, nonpositive = misfits(content.curves, content.look.log_y)
@@ -88,13 +92,14 @@ class Chart(Picture):
         return " · ".join(narrow(note, 60) for note in notes)
 
     def _legend(self) -> Content:
-        parts = [Content.styled(narrow(self._content.title), "bold")]
+        """The title, shortened where the last values need its room, and the values."""
+        values = []
         for label, role, value in self._content.latest:
             shown = "×" if value is None else number(value)
-            parts.append(
-                Content.styled(f"  {GLYPHS.get(role, '•')} {narrow(label, 20)} {shown}", f"${ROLE_COLORS[role]}")
-            )
-        return Content("").join(parts)
+            values.append((f"  {GLYPHS.get(role, '•')} {narrow(label, 20)} {shown}", f"${ROLE_COLORS[role]}"))
+        room = self.size.width - 4 - sum(len(text) for text, _ in values)
+        title = narrow(self._content.title, max(8, room) if self.size.width else None)
+        return Content.assemble((title, "bold"), *values)
 
 
 def default_marker() -> Marker:

@@ -74,7 +74,9 @@ class _Table:
         for index in range(classes):
             self._draw_row(row + 1 + index * self.line, index)
         if self.has_summary:
-            cells.put(row + 1 + classes * self.line, self.left, narrow(self._summary(), cells.width), palette.muted)
+            summary = narrow(self._summary(), cells.width)
+            at = max(0, min(self.left, cells.width - len(summary)))
+            cells.put(row + 1 + classes * self.line, at, summary, palette.muted)
 
     def _draw_row(self, top: int, index: int) -> None:
         cells, palette, counts = self.cells, self.cells.palette, self.counts

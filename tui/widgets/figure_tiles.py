@@ -13,18 +13,32 @@ from tui.widgets.cells import Cells
 from tui.widgets.curves import Floats
 from tui.widgets.figure_arrays import Arrays, integers, name_of, numbers, same_length, words
 from tui.widgets.narrow import narrow
-from tui.widgets.palette import Palette, Rgb
+from tui.widgets.palette import Palette
 
 _WANTED = 6
 """So many pictures at once are worth shrinking them for."""
-_CAPTION_CELLS = 10
+_CAPTION_CELLS = 12
 _LARGEST = 4
 """Times a picture is enlarged at most."""
 
 
 class _Caption(NamedTuple):
-    text: str
-    ink: Rgb
+    """A line that gives up letters of its words before it gives up its end."""
+
+    words: tuple[str, ...]
+    end: str = ""
+
+    @property
+    def width(self) -> int:
+        """Cells it takes uncut."""
+        return len(" → ".join(self.words) + self.end)
+
+    def cut(self, width: int) -> str:
+        """At most `width` cells of it."""
+        if self.width <= width:
+            return " → ".join(self.words) + self.end
+        room = max(1, (width - len(self.end) - (len(self.words) - 1)) // len(self.words))
+        return narrow("→".join(narrow(word, room) for word in self.words) + self.end, width)
 
 
 class _Layout(NamedTuple):
@@ -48,7 +62,7 @@ def draw_mistakes(arrays: Arrays, width: int, height: int, palette: Palette) -> 
     confidence, names = numbers(arrays, "confidence", 1), words(arrays, "names")
     same_length(images=len(images), truth=len(truth), guess=len(guess), confidence=len(confidence))
     captions = [
-        _Caption(f"{name_of(names, right)} → {name_of(names, wrong)} {_percent(sure)}", palette.foreground)
+        _Caption((name_of(names, right), name_of(names, wrong)), f" {_percent(sure)}")
         for right, wrong, sure in zip(truth.tolist(), guess.tolist(), confidence.tolist(), strict=True)
     ]
     levels = np.clip(np.nan_to_num(images, nan=0, posinf=255, neginf=0), 0, 255) / 255
@@ -77,7 +91,7 @@ def draw_weights(arrays: Arrays, width: int, height: int, palette: Palette) -> C
         return cells
     levels = np.clip(finite / (2 * reach) + 0.5, 0, 1) if 0 < reach < 1e300 else np.full(finite.shape, 0.5)
     has_legend = height >= 8 and width >= 30
-    captions = [_Caption(name, palette.foreground) for name in names]
+    captions = [_Caption((name,)) for name in names]
     drawn = Cells(width, height - 1, palette) if has_legend else cells
     _draw_tiles(drawn, levels, captions, palette.signed_scale)
     if not has_legend:
@@ -101,7 +115,7 @@ def _draw_tiles(cells: Cells, levels: Floats, captions: Sequence[_Caption], scal
     """As many pictures (N, H, W) of values from 0 to 1 as have room, with their captions below."""
     if not levels[0].size:
         raise FigureError("the pictures have no pixels")
-    layout = _layout(cells.width, cells.height, levels.shape, max(len(caption.text) for caption in captions))
+    layout = _layout(cells.width, cells.height, levels.shape, max(caption.width for caption in captions))
     if layout is None:
         return
     layout = layout._replace(tile_width=min(layout.tile_width + 3, (cells.width + 1) // layout.columns))
@@ -114,10 +128,10 @@ def _draw_tiles(cells: Cells, levels: Floats, captions: Sequence[_Caption], scal
         inset = (layout.tile_width - 1 - layout.picture_width) // 2
         picture = resize(levels[index], layout.picture_height, layout.picture_width)
         cells.put_pixels(row, column + inset, scale[(picture * 255).round().astype(int)])
-        text = narrow(captions[index].text, layout.tile_width - 1)
+        text = captions[index].cut(layout.tile_width - 1)
         lines = -(-layout.picture_height // 2)
         if layout.tile_lines > lines:
-            cells.put(row + lines, column, f"{text:^{layout.tile_width - 1}}", captions[index].ink)
+            cells.put(row + lines, column, f"{text:^{layout.tile_width - 1}}", cells.palette.foreground)
 
 
 def _layout(width: int, height: int, shape: tuple[int, ...], caption: int) -> _Layout | None:

@@ -87,9 +87,12 @@ class FigureView(Picture):
             return
         self._key, self._figure, self._place = key, figure, place
         title = figure.event.title if figure else "Pictures"
-        step = [f"step {figure.event.step:,}"] if figure and figure.event.kind != "metrics" else []
+        notes = [f"step {figure.event.step:,}"] if figure and figure.event.kind != "metrics" else []
+        if figure and figure.event.kind == "curve":
+            truth = "  ○ truth" if "truth_y" in figure.arrays else ""
+            notes.insert(0, f"◆ data  ● model{truth}")
         self.border_title = Content.styled(narrow(title), "bold")
-        self.border_subtitle = Content(" · ".join([*step, *([place] if place and figure else [])]))
+        self.border_subtitle = Content(" · ".join([*notes, *([place] if place and figure else [])]))
         self.redraw()
 
     def draw(self, width: int, height: int, palette: Palette) -> list[Strip]:

@@ -97,7 +97,10 @@ class LogPane(ScrollView, can_focus=True):
 
     def render_line(self, y: int) -> Strip:
         """One visible line."""
-        width, at, base = self.size.width, y + self.scroll_offset.y, self.rich_style
+        width, base = self.size.width, self.rich_style
+        # scrolling takes effect a frame later: the end is shown without waiting for it
+        end = max(0, len(self._wrapped) - self.size.height)
+        at = y + (end if self._follows_end else self.scroll_offset.y)
         if at >= len(self._wrapped):
             return Strip.blank(width, base)
         line, text, is_first = self._wrapped[at]

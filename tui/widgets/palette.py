@@ -65,8 +65,7 @@ class Palette:
 
     def ink(self, paper: Rgb) -> Rgb:
         """The colour in which text can be read on `paper`."""
-        dark, light = sorted((self.background, self.foreground), key=_luminance)
-        return dark if _luminance(paper) > 0.36 else light
+        return max((self.background, self.foreground), key=lambda ink: _contrast(ink, paper))
 
     @cached_property
     def roles(self) -> dict[Role, Style]:
@@ -145,6 +144,11 @@ def _hex(code: str) -> Rgb:
     return int(code[0:2], 16), int(code[2:4], 16), int(code[4:6], 16)
 
 
+def _contrast(one: Rgb, other: Rgb) -> float:
+    low, high = sorted((_luminance(one), _luminance(other)))
+    return (high + 0.05) / (low + 0.05)
+
+
 def _luminance(color: Rgb) -> float:
     red, green, blue = color
-    return 0.2126 * (red / 255) ** 2 + 0.7152 * (green / 255) ** 2 + 0.0722 * (blue / 255) ** 2
+    return float(0.2126 * (red / 255) ** 2.2 + 0.7152 * (green / 255) ** 2.2 + 0.0722 * (blue / 255) ** 2.2)

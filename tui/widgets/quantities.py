@@ -31,9 +31,11 @@ def short_number(value: float) -> str:
 
 
 def duration(seconds: float) -> str:
-    """0:00:07, 12:34:56, 3 d 4 h."""
+    """0.7 s, 0:00:42, 12:34:56, 5 d 4 h."""
     if not math.isfinite(seconds):
         return "?"
+    if seconds < 9.95:
+        return f"{max(0.0, seconds):.1f} s"
     whole = max(0, int(seconds))
     if whole >= 4 * 86400:
         return f"{whole // 86400} d {whole % 86400 // 3600} h"

@@ -26,7 +26,10 @@ def linear_ticks(low: float, high: float, count: int) -> list[Tick]:
     step = _round_step((high - low) / count)
     if step <= 0:
         return []
-    first, last = math.ceil(low / step - 1e-9), math.floor(high / step + 1e-9)
+    first, last = _indices(low, high, step)
+    if last - first < min(2, count - 1):
+        step = _round_step((high - low) / (2 * count)) or step
+        first, last = _indices(low, high, step)
     if last - first > 100:
         return []
     # an index times a rounded step, never a sum of steps: 3 * 0.1 must read 0.3
@@ -38,7 +41,8 @@ def log_ticks(low: float, high: float, count: int) -> list[Tick]:
     """About `count` marks between the logarithms (base 10) `low` and `high`; `at` is a logarithm too."""
     if not _is_range(low, high) or count < 1 or low < -_EXPONENT_LIMIT or high > _EXPONENT_LIMIT:
         return []
-    decades = list(range(math.ceil(low - 1e-9), math.floor(high + 1e-9) + 1))
+    slack = 1e-9 * (high - low)
+    decades = list(range(math.ceil(low - slack), math.floor(high + slack) + 1))
     if len(decades) <= 2 and count >= 4 and high - low < 3:
         around = range(math.floor(low), math.floor(high) + 1)
         ticks = [tick for decade in around for tick in _within_decade(decade, low, high)]
@@ -50,7 +54,7 @@ def log_ticks(low: float, high: float, count: int) -> list[Tick]:
     if high > 300 or low < -300:
         return [Tick(float(decade), power_label(decade)) for decade in decades]
     values = linear_ticks(10**low, 10**high, count)
-    return [Tick(math.log10(tick.at), tick.label) for tick in values if tick.at > 0]
+    return [Tick(math.log10(at), label) for at, label in values if at > 0 and low <= math.log10(at) <= high]
 
 
 def _within_decade(decade: int, low: float, high: float) -> list[Tick]:
@@ -58,7 +62,7 @@ def _within_decade(decade: int, low: float, high: float) -> list[Tick]:
     ticks = []
     for factor in (1, 2, 5):
         at = decade + math.log10(factor)
-        if low - 1e-9 <= at <= high + 1e-9:
+        if low <= at <= high:
             label = power_label(decade)
             ticks.append(Tick(at, label.replace("1", str(factor), 1)))
     return ticks
@@ -74,6 +78,11 @@ def time_ticks(low: float, high: float, count: int) -> list[Tick]:
     step = next((step for step in _TIME_STEPS_S if step >= wanted), 86400 * max(1, math.ceil(wanted / 86400)))
     first, last = math.ceil(low / step - 1e-9), math.floor(high / step + 1e-9)
     return [Tick(float(index * step), duration_label(index * step)) for index in range(first, last + 1)]
+
+
+def _indices(low: float, high: float, step: float) -> tuple[int, int]:
+    """The first and the last multiple of `step` between `low` and `high`."""
+    return math.ceil(low / step - 1e-9), math.floor(high / step + 1e-9)
 
 
 def _is_range(low: float, high: float) -> bool:
