@@ -163,7 +163,10 @@ class DltuiApp(App[None]):
         self._push_run(folder)
 
     def leave_run(self) -> None:
-        """Go back to Home; the run goes on."""
+        """Go back to Home, with the highlight on the run; it goes on."""
+        folder, home = getattr(self.screen, "folder", None), self.screen_stack[0]
+        if isinstance(folder, RunFolder) and isinstance(home, HomeScreen):
+            home.point_at(folder)
         self.run_worker(self._go_home(), exclusive=True, group="places")
 
     def draft_for(self, preset: Preset) -> Draft:
@@ -211,9 +214,9 @@ class DltuiApp(App[None]):
         """Every action that has a name, of the focused widget, the screen and the application."""
         seen = set()
         for node, binding, enabled, tooltip in screen.active_bindings.values():
-            if binding.id is None or not enabled or binding.action in seen:
+            if binding.id is None or not enabled or (binding.description, tooltip) in seen:
                 continue
-            seen.add(binding.action)
+            seen.add((binding.description, tooltip))
             run = partial(self.run_action, binding.action, node)
             yield SystemCommand(f"{binding.description}  ({self.get_key_display(binding)})", tooltip, run)
 

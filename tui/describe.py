@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 from typing import Any
 
 from textual.content import Content
@@ -15,10 +16,13 @@ from engine.text import plain
 from presets import Preset, PresetError
 from tui.draft import run_size, text_of
 from tui.launcher import last_words
-from tui.widgets.home_rows import STATUS_LOOKS, last_metric, progress
+from tui.paths import shown
+from tui.run_words import last_metric
+from tui.widgets.home_rows import STATUS_LOOKS, progress
 from tui.widgets.lines import Fact, Lines
 
-SECTIONS_SHOWN = ("data", "task", "model", "optimizer", "schedule")
+FIRST_SECTIONS = ("data", "model", "optimizer")
+LAST_SECTIONS = ("task", "schedule")
 
 
 def about_preset(preset: Preset, facts: DataFacts) -> Lines:
@@ -32,18 +36,19 @@ def about_preset(preset: Preset, facts: DataFacts) -> Lines:
     lines: list[Content | Fact] = []
     if config.teaches:
         lines += [Content.styled(plain(config.teaches), "italic"), Content("")]
-    lines += [Fact(section, _section(preset, section)) for section in SECTIONS_SHOWN if section in preset.tree]
-    lines.append(Fact("samples", _samples(facts)))
+    lines += _sections(preset, FIRST_SECTIONS)
     size, trainer = run_size(config, facts), config.trainer
+    if size.parameters is not None:
+        lines.append(Fact("parameters", f"{size.parameters:,}"))
     length = _count(trainer.epochs, "epoch")
     if size.steps_per_epoch is not None:
         length += f" of {_count(size.steps_per_epoch, 'step')}"
     batch = "full batch" if trainer.batch_size == "full" else f"batches of {trainer.batch_size:,}"
     lines.append(Fact("length", f"{length}, {batch}"))
-    if size.parameters is not None:
-        lines.append(Fact("parameters", f"{size.parameters:,}"))
+    lines.append(Fact("samples", _samples(facts)))
+    lines += _sections(preset, LAST_SECTIONS)
     if preset.is_users:
-        lines.append(Fact("file", plain(str(preset.path))))
+        lines.append(Fact("file", shown(preset.path)))
     lines.append(Fact("name", preset.name))
     doc = " ".join((type(config.data).__doc__ or "").split())
     if doc:
@@ -70,6 +75,10 @@ def _count(number: int, noun: str) -> str:
     return f"{number:,} {noun}{'' if number == 1 else 's'}"
 
 
+def _sections(preset: Preset, names: Sequence[str]) -> list[Fact]:
+    return [Fact(name, _section(preset, name)) for name in names if name in preset.tree]
+
+
 def _section(preset: Preset, section: str) -> str:
     """A section's kind, and what the preset says of it beyond the kind."""
     values: dict[str, Any] = getattr(preset.config, section).model_dump()
@@ -79,7 +88,7 @@ def _section(preset: Preset, section: str) -> str:
 
 def about_error(error: PresetError) -> Content:
     """What is wrong with a preset's file."""
-    return Content.assemble(("✗ This file can't be used\n\n", "$error"), str(error))
+    return Content.assemble(("✗ This file can't be used\n\n", "$error"), shown(str(error)))
 
 
 def about_run(run: RunSummary) -> Lines:
@@ -91,7 +100,7 @@ def about_run(run: RunSummary) -> Lines:
         share = progress(run)
         done = f"step {state.step:,} of {state.total_steps:,}" + (f" ({share:.0%})" if share is not None else "")
         lines.append(Fact("epoch", f"{state.epoch:.4g} of {state.epochs:,}, {done}"))
-        lines.append(Fact("last", last_metric(run) or "nothing measured yet"))
+        lines.append(Fact("last", last_metric(state) or "nothing measured yet"))
         if state.best is not None:
             best = state.best
             lines.append(Fact("best", f"{plain(best.metric)} {best.value:.4g} in epoch {best.epoch:,}"))
@@ -104,7 +113,7 @@ def about_run(run: RunSummary) -> Lines:
 def _reason(run: RunSummary) -> Content:
     ending = run.state.ending
     if isinstance(ending, RunFailed):
-        cure = f"\n{plain(ending.cure)}" if ending.cure else ""
+        cure = f"\n→ {plain(ending.cure)}" if ending.cure else ""
         return Content.assemble((f"  {plain(ending.error)}", "$error"), cure)
     if run.status == "died":
         return Content(f"  {_how_it_died(run)}")

@@ -16,7 +16,7 @@ DARK = Theme(
     accent="#f2c572",
     success="#93d68a",
     warning="#f2c572",
-    error="#ff8f88",
+    error="#ff9f98",
     variables={
         "block-cursor-foreground": "#ffffff",
         "block-cursor-background": "#1f4a78",

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import os
-from collections.abc import Callable, Iterator
+import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -62,22 +62,10 @@ def app(runs: Path, few_presets: Path, launcher: FakeLauncher) -> DltuiApp:
     return make_app(runs, Path("data"), warm=False, clock=lambda: NOW, launcher=launcher)
 
 
-@pytest.fixture
-def as_seen() -> Callable[[DltuiApp], str]:
-    """The screen as text, one line per row."""
-
-    def text(app: DltuiApp) -> str:
-        width, height = app.size
-        rows = app.screen._compositor.render_strips()
-        assert len(rows) <= height
-        return "\n".join("".join(segment.text for segment in strip)[:width] for strip in rows)
-
-    return text
-
-
 @pytest.fixture(autouse=True)
 def _plain_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
     """Pictures must not depend on the terminal that tests run in."""
-    for name in ("NO_COLOR", "TEXTUAL_THEME", "COLORTERM"):
+    for name in ("NO_COLOR", "TEXTUAL_THEME"):
         monkeypatch.delenv(name, raising=False)
-    os.environ.setdefault("TZ", "UTC")
+    monkeypatch.setenv("TZ", "UTC")
+    time.tzset()

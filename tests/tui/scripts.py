@@ -2,15 +2,27 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
+
+from textual.geometry import Region
+from textual.pilot import Pilot
+from textual.widget import Widget
+from textual.widgets import Input
 
 from engine import events as ev
 from engine.run_folder import RunFolder, create_run
 from presets import load_preset
 from tui.launcher import HostDeath
+from tui.screens.home import HomeScreen
+from tui.widgets.form_field import FormField
 
 NOW = 1_800_000_000.0
+SHORT_WORK = ("runs", "size", "places")
+"""Groups of workers that end by themselves."""
 STEPS_PER_EPOCH = 23
 EPOCHS = 30
 
@@ -137,6 +149,49 @@ class FakeLauncher:
         self.closed = True
 
 
+async def settled(pilot: Pilot[Any], *keys: str) -> HomeScreen:
+    """Home, once its lists are filled; then `keys` are pressed, as by `press`."""
+    home = pilot.app.screen
+    assert isinstance(home, HomeScreen)
+    await until(lambda: home.is_settled)
+    await press(pilot, *keys)
+    await until(lambda: home.is_settled)
+    await pilot.pause()
+    return home
+
+
+async def press(pilot: Pilot[Any], *keys: str) -> None:
+    """Press `keys` and wait for what they brought about. `@optimizer.lr` goes to that field of the form."""
+    for key in keys:
+        if key.startswith("@"):
+            pilot.app.screen.set_focus(field_of(pilot, key[1:]).editor)
+        else:
+            await pilot.press(key)
+    await pilot.pause()
+    await until(lambda: not any(worker.is_running and worker.group in SHORT_WORK for worker in pilot.app.workers))
+    for line in pilot.app.screen.query(Input):
+        line.cursor_blink = False
+    await pilot.pause()
+
+
+def field_of(pilot: Pilot[Any], path: str) -> FormField:
+    """The form's field at `path`."""
+    return next(field for field in pilot.app.screen.query(FormField) if field.spec.path == path)
+
+
+async def until(condition: Callable[[], bool]) -> None:
+    """Wait until `condition` holds.
+
+    Raises:
+        AssertionError: it does not after ten seconds.
+    """
+    for _ in range(500):
+        if condition():
+            return
+        await asyncio.sleep(0.02)
+    raise AssertionError("still waiting after 10 s")
+
+
 def write_run(runs: Path, name: str, status: str, preset: str, epoch: int, age_s: float) -> RunFolder:
     """A run that got as far as `epoch` and ended `age_s` ago in `status`; a run that goes on wants to be locked."""
     folder = create_run(runs, load_preset(preset).config, Path("data"), name)
@@ -193,3 +248,12 @@ def _script(status: str, epoch: int, ended_at: float) -> list[ev.AnyEvent]:
         ],
     }
     return [*script, saved, *endings.get(status, [])]
+
+
+def text_of(widget: Widget) -> str:
+    """What stands inside a widget's border, as text, without blank lines."""
+    strips = widget.render_lines(Region(0, 0, widget.outer_size.width, widget.outer_size.height))
+    lines = [strip.text for strip in strips]
+    if widget.styles.border_top[0]:
+        lines = [line[1:-1] for line in lines[1:-1]]
+    return "\n".join(line.strip() for line in lines if line.strip())

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterator
+from contextlib import suppress
 from typing import TYPE_CHECKING, ClassVar, cast
 
 from textual import on, work
@@ -13,7 +14,7 @@ from textual.containers import Container, Horizontal, HorizontalGroup, Vertical
 from textual.content import Content
 from textual.events import DescendantFocus
 from textual.screen import Screen
-from textual.widgets import Button, Footer, Input, Static
+from textual.widgets import Button, Input, Static
 
 from engine.run_folder import RunFolderError
 from engine.schema import RunConfig
@@ -21,10 +22,12 @@ from engine.schema.data import Csv
 from engine.schema.fields import SECTIONS
 from engine.text import plain
 from presets import Preset
-from tui.draft import Check, Draft, run_size
+from tui.draft import Check, Draft, RunSize, run_size
+from tui.paths import shown
 from tui.widgets.form_field import CHANGED, FormField
 from tui.widgets.form_section import FormSection
 from tui.widgets.form_summary import FieldHelp, SizeSummary
+from tui.widgets.key_footer import KeyFooter
 
 if TYPE_CHECKING:
     from tui.app import DltuiApp
@@ -60,6 +63,8 @@ class ConfigureScreen(Screen[None]):
         super().__init__()
         self._preset = preset
         self._check = Check(None, {})
+        self._verdict = ""
+        self._started = False
 
     @property
     def dltui(self) -> DltuiApp:
@@ -84,7 +89,7 @@ class ConfigureScreen(Screen[None]):
                 with HorizontalGroup(id="launch"):
                     yield Input(self._draft.run_name, placeholder="run name, if you like", id="run-name", compact=True)
                     yield Button("Start  F5", id="start", variant="primary", compact=True)
-        yield Footer()
+        yield KeyFooter()
 
     def on_mount(self) -> None:
         """Check what the preset, or the draft from before, has."""
@@ -116,34 +121,37 @@ class ConfigureScreen(Screen[None]):
         for field in self._fields():
             field.problem = self._check.problems.get(field.spec.path, "")
             field.was = self._draft.starting_text(field.spec.path) if self._draft.differs(field.spec.path) else None
-        self.query_one(FieldHelp).refresh()
+        self._describe()
         self._show_verdict()
-        if self._check.config is not None:
-            self._measure(self._check.config)
+        self._measure(self._check.config)
 
     def _show_verdict(self, failure: str = "") -> None:
         """Say whether it can start, and where not."""
-        verdict, problems = self.query_one("#verdict", Static), self._check.problems
-        if failure:
-            verdict.update(Content.assemble(("✗ ", "$error"), failure))
-        elif problems:
-            elsewhere = problems.get("")
-            where = elsewhere or f"wrong: {', '.join(sorted(problems))}"
-            verdict.update(Content.assemble(("✗ ", "$error"), where))
+        problems = self._check.problems
+        if failure or problems:
+            words = failure or problems.get("") or f"wrong: {', '.join(sorted(problems))}"
+            verdict = Content.assemble(("✗ ", "$error"), words)
         else:
-            verdict.update(Content.assemble(("✓ ", "$success"), ("ready to start", "$text-muted")))
-        changes = sum(self._draft.differs(field.spec.path) for field in self._fields())
+            verdict = Content.assemble(("✓ ", "$success"), ("ready to start", "$text-muted"))
+        if verdict.plain != self._verdict:  # an update costs a layout, and most keys change nothing here
+            self._verdict = verdict.plain
+            self.query_one("#verdict", Static).update(verdict)
+        changes = sum(field.was is not None for field in self._fields())
         words = f"{CHANGED} {changes} change{'s' if changes != 1 else ''}" if changes else "as the preset has it"
         self.query_one("#form").border_subtitle = Content.styled(words, "$accent" if changes else "")
 
     @work(exclusive=True, group="size")
-    async def _measure(self, config: RunConfig) -> None:
-        data = self.dltui.data
+    async def _measure(self, config: RunConfig | None) -> None:
+        """Show how large the run will be; not even guess while something is wrong."""
+        data, summary = self.dltui.data, self.query_one(SizeSummary)
+        if config is None:
+            summary.run_size = RunSize(None, None, None)
+            return
         if isinstance(config.data, Csv):  # its file has to be counted
             facts = await asyncio.to_thread(config.facts, data)
         else:
             facts = config.facts(data)
-        self.query_one(SizeSummary).run_size = run_size(config, facts)
+        summary.run_size = run_size(config, facts)
 
     # --- what keys do -------------------------------------------------------------------------------------------------
 
@@ -151,14 +159,21 @@ class ConfigureScreen(Screen[None]):
     @on(Input.Submitted, "#run-name")
     def action_start(self) -> None:
         """Start the run, or go to the first value that is wrong."""
+        self._read_editors()
         config = self._check.config
-        if config is None:
-            self._refuse("can't start")
+        if config is None or self._started:
+            if config is None:
+                self._refuse("can't start")
             return
         try:
             self.dltui.start_run(config, self._draft.run_name)
         except RunFolderError as error:
-            self._show_verdict(str(error))
+            self._show_verdict(shown(str(error)))
+            if self._draft.run_name:
+                self.query_one("#run-name").focus()
+        else:
+            self._started = True  # a second F5 may be on its way before the run is shown
+            self._draft.run_name = ""
 
     def _refuse(self, what: str) -> None:
         """Say why not, and go to the first value that is wrong."""
@@ -195,6 +210,7 @@ class ConfigureScreen(Screen[None]):
     @work
     async def action_save(self) -> None:
         """Ask for a name and save the configuration as a preset."""
+        self._read_editors()
         if self._check.config is None:
             self._refuse("can't save")
             return
@@ -202,13 +218,21 @@ class ConfigureScreen(Screen[None]):
 
         path = await self.app.push_screen_wait(SavePresetScreen(self._draft))
         if path is not None:
-            self.notify(f"Saved as {plain(str(path))}", title="A preset of your own", markup=False)
+            self.notify(f"Saved as {shown(path)}", title="A preset of your own", markup=False)
 
     def action_back(self) -> None:
         """Leave; the draft stays."""
         if self._draft.changed:
             self.notify("Your changes are kept until you leave dltui.", timeout=4)
         self.dismiss()
+
+    def _read_editors(self) -> None:
+        """Take what stands in the editors: what was typed last may still be on its way here as a message."""
+        for field in self._fields():
+            with suppress(KeyError):  # fields of the kind before, about to go
+                self._draft.set_text(field.spec.path, field.text)
+        self._draft.run_name = self.query_one("#run-name", Input).value.strip()
+        self._validate()
 
     # --- inside -------------------------------------------------------------------------------------------------------
 

@@ -33,7 +33,7 @@ class HelpScreen(ModalScreen[None]):
         with VerticalScroll(classes="dialog") as dialog:
             dialog.border_title = Content("Keys")
             dialog.border_subtitle = Content("Esc closes")
-            yield Static(self._keys())
+            yield Static(self._keys(), id="keys")
 
     def _keys(self) -> Lines:
         keys: dict[tuple[str, str], list[str]] = {}

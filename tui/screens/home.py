@@ -14,7 +14,7 @@ from textual.content import Content
 from textual.events import DescendantFocus, ScreenResume, ScreenSuspend
 from textual.screen import Screen
 from textual.timer import Timer
-from textual.widgets import Footer, Input, OptionList, Static
+from textual.widgets import Input, OptionList, Static
 
 from engine.run_folder import RunFolder, RunFolderError
 from engine.run_state import ENDED
@@ -22,9 +22,11 @@ from engine.run_summary import RunSummary
 from engine.text import plain
 from presets import Preset, PresetError, load_presets
 from tui.describe import about_error, about_preset, about_run
+from tui.paths import shown
 from tui.run_shelf import RunShelf, Shelf
 from tui.screens.confirm import ConfirmScreen
-from tui.widgets.home_lists import HomeList, PresetList, RunList
+from tui.widgets.home_lists import PresetList, RunList
+from tui.widgets.key_footer import KeyFooter
 
 if TYPE_CHECKING:
     from tui.app import DltuiApp
@@ -49,10 +51,24 @@ class HomeScreen(Screen[None]):
             tooltip="Configure a run of the preset, or another like this run",
         ),
         Binding("r", "resume", "Resume", id="home.resume", tooltip="Go on with a run that stopped, failed or died"),
-        Binding("d", "delete", "Delete", id="home.delete", tooltip="Delete the folder of a run that has ended"),
-        Binding("slash", "search", "Search", key_display="/", id="home.search", tooltip="Search presets and runs"),
-        Binding("escape", "end_search", "End search", id="home.end_search", tooltip="Show everything again"),
-        Binding("down", "leave_search_line", "To the list", show=False),
+        Binding(
+            "d", "delete", "Delete", show=False, id="home.delete", tooltip="Delete the folder of a run that has ended"
+        ),
+        # priority: what is typed right after it must reach the search line, however slow the connection
+        Binding(
+            "slash",
+            "search",
+            "Search",
+            key_display="/",
+            priority=True,
+            id="home.search",
+            tooltip="Search presets and runs",
+        ),
+        Binding("escape", "end_search", "Clear search", id="home.end_search", tooltip="Show everything again"),
+        Binding("shift+down", "scroll_about(1)", "Scroll", show=False, tooltip="Scroll the description down"),
+        Binding("shift+up", "scroll_about(-1)", "Scroll", show=False, tooltip="Scroll the description up"),
+        Binding("down", "move_in_found(True)", show=False),
+        Binding("up", "move_in_found(False)", show=False),
         Binding("tab", "app.focus_next", "Switch list", show=False, tooltip="Between presets and runs"),
         Binding("q", "app.quit", "Quit", id="home.quit", tooltip="Leave dltui; runs go on without it"),
     ]
@@ -66,6 +82,7 @@ class HomeScreen(Screen[None]):
         self._ticks: Timer | None = None
         self._reading = False
         self._wants_runs = False
+        self._loaded = self._shelved = False
 
     @property
     def dltui(self) -> DltuiApp:
@@ -83,7 +100,7 @@ class HomeScreen(Screen[None]):
                 yield Static(id="about-text", markup=False)
             yield RunList()
             yield Static(NO_RUNS, id="no-runs", markup=False)
-        yield Footer()
+        yield KeyFooter()
 
     def on_mount(self) -> None:
         """Name the panes; their content comes after the first paint."""
@@ -91,7 +108,7 @@ class HomeScreen(Screen[None]):
         self.query_one(PresetList).border_title = Content("Presets")
         for pane in ("#runs", "#no-runs"):
             self.query_one(pane).border_title = Content("Runs")
-            self.query_one(pane).border_subtitle = Content(plain(str(self.dltui.runs)))
+            self.query_one(pane).border_subtitle = Content(shown(self.dltui.runs))
         self._ticks = self.set_interval(REFRESH_S, self._refresh_runs)
 
     @on(ScreenResume)
@@ -107,11 +124,17 @@ class HomeScreen(Screen[None]):
         if self._ticks is not None:
             self._ticks.pause()
 
+    @property
+    def is_settled(self) -> bool:
+        """Whether the lists show all that has been asked for so far."""
+        return self._loaded and self._shelved and not self._reading
+
     # --- presets ------------------------------------------------------------------------------------------------------
 
     def _load_presets(self) -> None:
         self._presets, self._preset_errors = load_presets()
         self._show_presets()
+        self._loaded = True
 
     def _show_presets(self) -> None:
         matching = [preset for preset in self._presets if _matches(preset, self._words)]
@@ -119,6 +142,8 @@ class HomeScreen(Screen[None]):
         errors = [error for error in self._preset_errors if all(word in str(error).casefold() for word in self._words)]
         presets = self.query_one(PresetList)
         presets.show_presets(matching, errors, edited)
+        if self._words:
+            presets.point_at(next((preset for preset in matching if _is_called(preset, self._words)), None))
         count = f"{len(matching)} of {len(self._presets)}" if self._words else str(len(self._presets))
         presets.border_subtitle = Content(count)
         self._describe()
@@ -138,6 +163,7 @@ class HomeScreen(Screen[None]):
                 if not self.query_one(RunList).option_count:
                     self._show_runs(await asyncio.to_thread(self._shelf.read, FIRST_RUNS, self._words))
                 self._show_runs(await asyncio.to_thread(self._shelf.read, self._run_limit, self._words))
+            self._shelved = True
         finally:
             self._reading = False
 
@@ -178,8 +204,11 @@ class HomeScreen(Screen[None]):
         self.refresh_bindings()
 
     def _selected(self) -> Preset | PresetError | RunSummary | None:
-        runs = self.query_one(RunList)
-        return runs.selected if runs.has_focus else self.query_one(PresetList).selected
+        return self._found().selected
+
+    def point_at(self, folder: RunFolder) -> None:
+        """Put the highlight of the runs on `folder`."""
+        self.query_one(RunList).point_at(folder.name)
 
     def _selected_run(self) -> RunSummary | None:
         selected = self._selected()
@@ -189,13 +218,16 @@ class HomeScreen(Screen[None]):
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """Keys that can't do anything at the moment are dimmed."""
-        if not self.is_mounted or action not in ("resume", "delete", "end_search"):
+        if not self.is_mounted or action not in ("resume", "delete", "search", "end_search"):
             return True
+        if action == "search":
+            return not self.query_one("#search").has_focus
         if action == "end_search":
             return self.query_one("#search-line").display
         run = self._selected_run()
-        possible = run is not None and run.status in (RESUMABLE if action == "resume" else ENDED)
-        return True if possible else None
+        if run is None:
+            return False
+        return True if run.status in (RESUMABLE if action == "resume" else ENDED) else None
 
     @on(OptionList.OptionSelected)
     def _open(self, event: OptionList.OptionSelected) -> None:
@@ -219,7 +251,7 @@ class HomeScreen(Screen[None]):
             self.notify(str(error), severity="error", markup=False)
             return
         if isinstance(preset, PresetError):
-            self.notify(str(preset), title="This preset can't be used", severity="error", markup=False)
+            self.notify(shown(str(preset)), title="This preset can't be used", severity="error", markup=False)
         elif preset is not None:
             from tui.screens.configure import ConfigureScreen
 
@@ -249,12 +281,16 @@ class HomeScreen(Screen[None]):
             self.notify(f"can't delete {plain(folder.name)}: {reason}", severity="error", markup=False)
         self._refresh_runs()
 
+    def action_scroll_about(self, lines: int) -> None:
+        """Scroll the description, which has no focus of its own."""
+        self.query_one("#about").scroll_relative(y=lines, animate=False)
+
     # --- search -------------------------------------------------------------------------------------------------------
 
     def action_search(self) -> None:
         """Open the search line, with what was looked for before."""
         self.query_one("#search-line").display = True
-        self.query_one("#search").focus()
+        self.set_focus(self.query_one("#search"))
         self.refresh_bindings()
 
     def action_end_search(self) -> None:
@@ -273,20 +309,38 @@ class HomeScreen(Screen[None]):
         self._refresh_runs()
 
     @on(Input.Submitted, "#search")
-    def action_leave_search_line(self) -> None:
-        """Go to what was found."""
+    def _open_found(self) -> None:
+        """Enter opens what the highlight is on, as it does in the lists."""
         if not self._words:
             self.action_end_search()
-            return
+        elif self._selected() is not None:
+            found = self._found()
+            self.set_focus(found)  # where one wants to be on coming back
+            found.action_select()
+
+    def action_move_in_found(self, down: bool) -> None:
+        """Move the highlight of what was found, without leaving the search line."""
+        found = self._found()
+        if down:
+            found.action_cursor_down()
+        else:
+            found.action_cursor_up()
+
+    def _found(self) -> PresetList | RunList:
+        """The list in use: presets, unless only runs have the words in them."""
         presets, runs = self.query_one(PresetList), self.query_one(RunList)
-        target: HomeList = presets if presets.selected is not None or runs.selected is None else runs
-        target.focus()
+        return runs if runs.has_focus or (presets.selected is None and runs.selected is not None) else presets
 
 
 def _matches(preset: Preset, words: list[str]) -> bool:
     config = preset.config
     kinds = (config.task.kind, config.data.kind, config.model.kind, config.optimizer.kind, config.schedule.kind)
     text = " ".join((preset.name, config.title, config.teaches, config.group, *kinds)).casefold()
+    return all(word in text for word in words)
+
+
+def _is_called(preset: Preset, words: list[str]) -> bool:
+    text = f"{preset.name} {preset.config.title}".casefold()
     return all(word in text for word in words)
 
 

@@ -11,12 +11,14 @@ from textual.binding import Binding, BindingType
 from textual.containers import Vertical
 from textual.content import Content
 from textual.screen import ModalScreen
-from textual.widgets import Footer, Input, Static
+from textual.widgets import Input, Static
 
 from engine.places import user_presets_dir
 from presets import PresetError, save_preset
 from presets.loader import preset_paths
 from tui.draft import Draft
+from tui.paths import shown
+from tui.widgets.key_footer import KeyFooter
 
 TEACHES_LIMIT = 1000
 
@@ -42,7 +44,7 @@ class SavePresetScreen(ModalScreen[Path | None]):
             dialog.border_subtitle = Content("Enter saves, Esc cancels")
             yield Input(name, placeholder="name", id="preset-name", compact=True)
             yield Static("", id="preset-message", markup=False)
-        yield Footer()
+        yield KeyFooter()
 
     @on(Input.Changed)
     def _clear(self) -> None:
@@ -60,7 +62,7 @@ class SavePresetScreen(ModalScreen[Path | None]):
         try:
             self.dismiss(save_preset(name, self._tree(name)))
         except PresetError as error:
-            self._say(str(error))
+            self._say(shown(str(error)))
 
     def _warning(self, name: str) -> str:
         """What saving under `name` would do to other presets, empty if nothing."""

@@ -92,6 +92,12 @@ class PresetList(HomeList):
             options += [Option(Content.styled(group, "$accent"), f"group {group}", disabled=True), *members]
         self.show(options)
 
+    def point_at(self, preset: Preset | None) -> None:
+        """Put the highlight on `preset`, if it is one that is shown."""
+        for option_id, shown in self._presets.items():
+            if shown is preset:
+                self.highlighted = self.get_option_index(option_id)
+
     @property
     def selected(self) -> Preset | PresetError | None:
         """What the highlight is on."""
@@ -109,6 +115,7 @@ class RunList(HomeList):
     def __init__(self) -> None:
         super().__init__(id="runs")
         self._runs: dict[str, RunSummary] = {}
+        self._wanted = ""
 
     def show_runs(self, shelf: Shelf, now: float) -> None:
         """Show what the shelf has.
@@ -117,19 +124,30 @@ class RunList(HomeList):
             shelf: Runs in the order in which they are to be shown.
             now: Seconds since the epoch.
         """
-        self._runs = {f"run {run.name}": run for run in shelf.rows}
+        self._runs = {_option_id(run.name): run for run in shelf.rows}
         options = [Option(run_row(run, now), option_id) for option_id, run in self._runs.items()]
         if shelf.older:
             options.append(
                 Option(Content.styled(f"  {shelf.older:,} older: Enter shows more", "$text-muted"), self.MORE)
             )
         self.show(options)
+        if self._wanted in self._runs:
+            self.highlighted = self.get_option_index(self._wanted)
+            self._wanted = ""
+
+    def point_at(self, name: str) -> None:
+        """Put the highlight on the run called `name`, as soon as it is shown."""
+        self._wanted = _option_id(name)
 
     @property
     def selected(self) -> RunSummary | None:
         """The run that the highlight is on."""
         option = self.highlighted_option
         return self._runs.get(option.id) if option is not None and option.id is not None else None
+
+
+def _option_id(run_name: str) -> str:
+    return f"run {run_name}"
 
 
 def _preset_row(preset: Preset, edited: bool) -> Row:

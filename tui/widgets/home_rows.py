@@ -29,7 +29,7 @@ STATUS_LOOKS: dict[Status, tuple[str, str]] = {
 """Symbol and colour of each state; the word always stands beside them."""
 BAR_FROM_WIDTH = 84
 BAR_CELLS = 12
-AGE_CELLS = 10
+AGE_CELLS = 11
 METRIC_CELLS = 20
 PERCENT_CELLS = 5
 

@@ -1,0 +1,221 @@
+"""The form, as a person uses it."""
+
+from __future__ import annotations
+
+import errno
+from pathlib import Path
+from typing import Any
+
+from textual.pilot import Pilot
+from textual.widgets import Static
+
+from engine.places import user_presets_dir
+from engine.run_folder import RunFolder
+from presets import load_preset
+from tests.tui.scripts import FakeLauncher, field_of, press, settled
+from tui.app import DltuiApp
+from tui.screens.configure import ConfigureScreen
+from tui.screens.home import HomeScreen
+from tui.screens.run import RunScreen
+from tui.widgets.form_field import FormField
+from tui.widgets.form_summary import FieldHelp, SizeSummary
+
+DIGITS = ("end", "enter")
+"""Open the form of the last preset, digits-mlp."""
+
+
+def verdict(pilot: Pilot[Any]) -> str:
+    """What the form says of itself."""
+    return str(pilot.app.screen.query_one("#verdict", Static).visual)
+
+
+def help_text(pilot: Pilot[Any]) -> str:
+    """What is said of the focused field."""
+    return pilot.app.screen.query_one(FieldHelp).render().plain
+
+
+async def test_a_changed_value_is_what_is_trained(app: DltuiApp, launcher: FakeLauncher) -> None:
+    async with app.run_test() as pilot:
+        await settled(pilot, *DIGITS, "@optimizer.lr", *"0.05", "f5")
+        assert isinstance(app.screen, RunScreen)
+        assert [path.name for path in launcher.spawned] == ["digits-mlp-1"]
+        config = RunFolder(launcher.spawned[0]).config()
+    assert config.optimizer.lr == 0.05
+    assert config == load_preset("digits-mlp").config.model_copy(update={"optimizer": config.optimizer})
+
+
+async def test_what_was_typed_last_counts_even_if_start_follows_at_once(app: DltuiApp, launcher: FakeLauncher) -> None:
+    """A paste followed by F5 arrives faster than messages travel."""
+    async with app.run_test() as pilot:
+        await settled(pilot, *DIGITS)
+        field_of(pilot, "optimizer.lr").editor.value = "0.25"
+        assert isinstance(app.screen, ConfigureScreen)
+        app.screen.action_start()
+        app.screen.action_start()
+        await press(pilot)
+        assert len(launcher.spawned) == 1
+        assert RunFolder(launcher.spawned[0]).config().optimizer.lr == 0.25
+
+
+async def test_a_wrong_value_is_refused_and_pointed_at(app: DltuiApp, launcher: FakeLauncher, runs: Path) -> None:
+    async with app.run_test() as pilot:
+        await settled(pilot, *DIGITS, "@optimizer.lr", *"-1", "@task.kind", "f5")
+        field = field_of(pilot, "optimizer.lr")
+        assert field.problem == "must be above 0 (got -1)"
+        assert "must be above 0" in field.render().plain
+        assert app.focused is field.editor
+        assert verdict(pilot) == "✗ can't start: mend optimizer.lr"
+        assert app.screen.query_one(SizeSummary).run_size == (None, None, None)
+        await pilot.press("backspace", "backspace", "1")
+        await pilot.pause()
+        assert verdict(pilot) == "✓ ready to start"
+    assert launcher.spawned == []
+    assert not runs.exists()
+
+
+async def test_another_kind_swaps_the_fields(app: DltuiApp) -> None:
+    async with app.run_test() as pilot:
+        await settled(pilot, *DIGITS, "@optimizer.kind", "left", "left", "left")
+        names = [field.spec.name for field in app.screen.query(FormField) if field.spec.section == "optimizer"]
+        assert names[:2] == ["kind", "lr"]
+        assert "momentum" in names
+        assert "beta1" not in names
+        assert field_of(pilot, "optimizer.lr").text == "0.01"
+        assert app.focused is field_of(pilot, "optimizer.kind").editor
+        assert "Stochastic gradient descent" in help_text(pilot)
+        assert "was adam" in field_of(pilot, "optimizer.kind").render().plain
+
+
+async def test_a_kind_is_chosen_from_a_list_by_its_first_letter(app: DltuiApp) -> None:
+    async with app.run_test() as pilot:
+        await settled(pilot, *DIGITS, "@optimizer.kind", "enter", "m", "enter")
+        assert field_of(pilot, "optimizer.kind").text == "muon"
+        await press(pilot, "enter", "home", "escape")
+        assert field_of(pilot, "optimizer.kind").text == "muon"
+
+
+async def test_a_misfit_is_shown_where_it_is_mended(app: DltuiApp) -> None:
+    async with app.run_test() as pilot:
+        await settled(pilot, *DIGITS, "@data.kind", "left", "left", "f5")
+        assert "choose task 'binary-classification'" in field_of(pilot, "task.kind").problem
+        assert app.focused is field_of(pilot, "task.kind").editor
+
+
+async def test_reset_brings_back_the_presets_value(app: DltuiApp) -> None:
+    async with app.run_test() as pilot:
+        await settled(pilot, *DIGITS, "@optimizer.lr", "5")
+        assert "● 1 change" in str(app.screen.query_one("#form").border_subtitle)
+        assert "the preset has 0.001; ^r resets it" in help_text(pilot)
+        await press(pilot, "ctrl+r")
+        assert field_of(pilot, "optimizer.lr").text == "0.001"
+        assert field_of(pilot, "optimizer.lr").was is None
+
+
+async def test_reset_all_brings_back_kinds_too(app: DltuiApp) -> None:
+    async with app.run_test() as pilot:
+        await settled(pilot, *DIGITS, "@model.kind", "left", "@trainer.epochs", "7", "f8")
+        assert field_of(pilot, "model.hidden").text == "128"
+        assert field_of(pilot, "trainer.epochs").text == "30"
+        assert all(field.was is None for field in app.screen.query(FormField))
+
+
+async def test_the_size_of_the_run_follows_what_is_typed(app: DltuiApp) -> None:
+    async with app.run_test() as pilot:
+        await settled(pilot, *DIGITS)
+        assert app.screen.query_one(SizeSummary).run_size == (9610, 23, 690)
+        await press(pilot, "@model.hidden", *"256, 128")
+        assert app.screen.query_one(SizeSummary).run_size == (64 * 256 + 256 + 256 * 128 + 128 + 1290, 23, 690)
+
+
+async def test_the_size_of_a_table_is_counted(app: DltuiApp, tmp_path: Path) -> None:
+    """Four rows with a header: three to train on, one held out; two features."""
+    (tmp_path / "data" / "tabular").mkdir(parents=True)
+    (tmp_path / "data" / "tabular" / "diabetes.csv").write_text("a,b,y\n1,2,0\n2,3,1\n3,4,0\n4,5,1\n5,6,1\n")
+    async with app.run_test() as pilot:
+        await settled(pilot, *("down",) * 2, "enter")
+        assert app.screen.query_one(SizeSummary).run_size == (None, None, None)
+        await press(pilot, "@data.path", *"tabular/diabetes.csv")
+        assert app.screen.query_one(SizeSummary).run_size == (3, 1, 100)
+
+
+async def test_changes_are_there_when_one_comes_back(app: DltuiApp) -> None:
+    async with app.run_test() as pilot:
+        await settled(pilot, *DIGITS, "@optimizer.lr", *"abc", "escape")
+        assert isinstance(app.screen, HomeScreen)
+        await settled(pilot, "enter")
+        assert field_of(pilot, "optimizer.lr").text == "abc"
+        assert field_of(pilot, "optimizer.lr").problem
+
+
+async def test_a_taken_name_is_told_and_nothing_is_started(app: DltuiApp, launcher: FakeLauncher, runs: Path) -> None:
+    (runs / "mine").mkdir(parents=True)
+    async with app.run_test() as pilot:
+        await settled(pilot, *DIGITS)
+        app.screen.set_focus(app.screen.query_one("#run-name"))
+        await press(pilot, *"mine", "enter")
+        assert "run 'mine' exists" in verdict(pilot)
+        await press(pilot, "2", "enter")
+    assert [path.name for path in launcher.spawned] == ["mine2"]
+
+
+async def test_a_folder_that_cannot_be_made_is_told(app: DltuiApp, launcher: FakeLauncher, runs: Path) -> None:
+    runs.write_text("a file where the folder should be")
+    async with app.run_test() as pilot:
+        await settled(pilot, *DIGITS, "f5")
+        assert "can't make a run in" in verdict(pilot)
+        assert isinstance(app.screen, ConfigureScreen)
+    assert launcher.spawned == []
+
+
+async def test_a_host_that_cannot_be_started_leaves_no_run(app: DltuiApp, launcher: FakeLauncher, runs: Path) -> None:
+    launcher.refusal = OSError(errno.EAGAIN, "Resource temporarily unavailable")
+    async with app.run_test() as pilot:
+        await settled(pilot, *DIGITS, "f5")
+        assert "can't start a process to train in: Resource temporarily unavailable" in verdict(pilot)
+    assert list(runs.iterdir()) == []
+
+
+async def test_a_preset_of_ones_own(app: DltuiApp) -> None:
+    async with app.run_test() as pilot:
+        await settled(pilot, *DIGITS, "@optimizer.lr", *"0.05", "ctrl+s", "enter")
+        assert isinstance(app.screen, ConfigureScreen)
+    preset = load_preset("digits-mlp-mine")
+    assert preset.path.parent == user_presets_dir()
+    assert preset.config.optimizer.lr == 0.05
+    assert preset.config.title == "digits-mlp-mine"
+    assert preset.config.teaches == "Digits, 8 by 8, with optimizer.lr = 0.05"
+
+
+async def test_a_preset_is_replaced_only_when_asked_twice(app: DltuiApp) -> None:
+    path = user_presets_dir() / "digits-mlp-mine.toml"
+    async with app.run_test() as pilot:
+        await settled(pilot, *DIGITS)
+        path.parent.mkdir(parents=True)
+        path.write_text("precious")
+        await press(pilot, "ctrl+s", "enter")
+        message = str(app.screen.query_one("#preset-message", Static).visual)
+        assert message == "✗ this replaces your preset 'digits-mlp-mine': Enter again does it"
+        assert path.read_text() == "precious"
+        await press(pilot, "enter")
+    assert "adam" in path.read_text()
+
+
+async def test_nothing_wrong_is_saved(app: DltuiApp) -> None:
+    async with app.run_test() as pilot:
+        await settled(pilot, *DIGITS, "@optimizer.lr", "0", "ctrl+s")
+        assert isinstance(app.screen, ConfigureScreen)
+        assert verdict(pilot) == "✗ can't save: mend optimizer.lr"
+    assert not user_presets_dir().exists()
+
+
+async def test_every_preset_of_the_schema_can_be_shown(app: DltuiApp) -> None:
+    """Stepping through all kinds of all sections mounts every field there is, and breaks nothing."""
+    async with app.run_test() as pilot:
+        await settled(pilot, *DIGITS)
+        for section in ("task", "data", "model", "optimizer", "schedule"):
+            kind = field_of(pilot, f"{section}.kind")
+            for choice in kind.editor.choices:
+                kind.editor.value = choice
+                await press(pilot)
+                shown = [field.spec for field in app.screen.query(FormField) if field.spec.section == section]
+                assert [spec.name for spec in shown] == [spec.name for spec in app.screen._draft.fields(section)]
