@@ -27,7 +27,7 @@ KEYS: list[BindingType] = [
         id="run.lr_down",
         tooltip="Lower the learning rate by a tenth of a decade (times 0.79)",
     ),
-    Binding("l", "log_y", "Log", id="run.log_y", tooltip="Switch the loss axis between linear and logarithmic"),
+    Binding("l", "log_y", "Log y", id="run.log_y", tooltip="Switch the loss axis between linear and logarithmic"),
     Binding("x", "scale", "Axis", id="run.scale", tooltip="x axis by step, by epoch, by time"),
     Binding(
         "left_square_bracket",
@@ -60,9 +60,18 @@ KEYS: list[BindingType] = [
     Binding("r", "resume", "Resume", show=False, id="run.resume", tooltip="Go on from the last checkpoint"),
     Binding("m", "marker", "Marker", show=False, id="run.marker", tooltip="Draw curves with plainer characters"),
     Binding("tab", "next_pane(1)", "Next pane", show=False, id="run.next_pane", tooltip="Use the next pane"),
-    Binding("shift+tab", "next_pane(-1)", "Last pane", show=False, id="run.last_pane", tooltip="Use the pane before"),
+    Binding(
+        "shift+tab", "next_pane(-1)", "Previous pane", show=False, id="run.previous_pane", tooltip="Use the pane before"
+    ),
     *(
-        Binding(str(number), f"pane({number})", f"Pane {number}", show=False, id=f"run.pane_{number}")
+        Binding(
+            str(number),
+            f"pane({number})",
+            f"Pane {number}",
+            show=False,
+            id=f"run.pane_{number}",
+            tooltip=f"Use pane {number}",
+        )
         for number in range(1, 5)
     ),
     Binding("q", "leave", "Leave", id="run.leave", tooltip="Back to Home; the run goes on"),

@@ -101,21 +101,16 @@ def decimate(x: Floats, y: Floats, columns: int, low: float, high: float) -> tup
     """
     if len(x) <= 2 * columns or columns < 1 or not high > low:
         return x, y
-    column = np.clip(((x - low) * (columns / (high - low))).astype(np.int64), 0, columns - 1)
-    starts = np.flatnonzero(np.diff(column, prepend=-1))
-    clean = np.where(np.isfinite(y), y, np.nan)
-    kept = np.concatenate([_first_of(clean, starts, extreme) for extreme in (np.fmin, np.fmax)])
-    kept = np.unique(kept)
-    return x[kept], clean[kept]
-
-
-def _first_of(values: Floats, starts: NDArray[np.int64], extreme: np.ufunc) -> NDArray[np.int64]:
-    """Index of the first extreme of each run that begins at `starts`; the run's start where all is NaN."""
-    lengths = np.diff(starts, append=len(values))
-    best = np.repeat(extreme.reduceat(values, starts), lengths)
-    hits = np.flatnonzero((values == best) | np.isnan(best))
-    run = np.repeat(np.arange(len(starts)), lengths)[hits]
-    return np.asarray(hits[np.diff(run, prepend=-1) > 0])
+    inner = low + np.arange(1, columns) * ((high - low) / columns)
+    edges = np.unique(np.concatenate(([0], np.searchsorted(x, inner), [len(x)])))
+    finite = np.isfinite(y)
+    below, above = np.where(finite, y, np.inf), np.where(finite, y, -np.inf)
+    kept = []
+    # a slice per column: argmin over a slice is far cheaper than anything done to every point
+    for start, end in zip(edges[:-1].tolist(), edges[1:].tolist(), strict=True):
+        kept += [start + int(below[start:end].argmin()), start + int(above[start:end].argmax())]
+    chosen = np.unique(kept)
+    return x[chosen], np.where(finite[chosen], y[chosen], np.nan)
 
 
 def segments(x: Floats, y: Floats) -> Iterator[tuple[Floats, Floats]]:

@@ -36,8 +36,8 @@ def run_curves(state: RunState, keys: Sequence[str], scale: Scale, smoothing: fl
 
 
 def overlay_curve(name: str, state: RunState, keys: Sequence[str], scale: Scale, smoothing: float) -> Curve | None:
-    """The curve of another run to compare with: of the last of `keys` that it has values of."""
-    for key in reversed(keys):
+    """The curve of another run to compare with: its held-out one, or else that of the first of `keys` it has."""
+    for key in sorted(keys, key=lambda key: not key.startswith("val/")):
         series = state.series.get(key)
         if series:
             values = smooth(np.array(series.values), smoothing)
