@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import os
 import shutil
 import signal
@@ -15,7 +16,7 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 from rich.text import Text
-from textual.app import App, SystemCommand
+from textual.app import SystemCommand
 from textual.binding import Binding, BindingType
 from textual.screen import Screen
 
@@ -23,6 +24,7 @@ from engine.run_folder import RunFolder, RunFolderError, create_run
 from engine.schema import RunConfig
 from presets import Preset
 from tui.draft import Draft
+from tui.key_order import KeysInOrder
 from tui.launcher import Launcher
 from tui.parting import parting_words
 from tui.screens.home import HomeScreen
@@ -55,7 +57,7 @@ def make_app(
     return DltuiApp(runs, data, open_run, warm, clock, launcher or Launcher())
 
 
-class DltuiApp(App[None]):
+class DltuiApp(KeysInOrder):
     """Home, Configure and Run, over one folder of runs."""
 
     TITLE = "dltui"
@@ -117,6 +119,8 @@ class DltuiApp(App[None]):
         if self._open_run is not None:
             self._push_run(self._open_run)
         self.set_interval(HOST_CHECK_S, self._report_dead_hosts)
+        if not self.is_headless:
+            self.call_after_refresh(_tame_garbage_collection)
         if self._warm:
             self.call_after_refresh(self._warm_up)
 
