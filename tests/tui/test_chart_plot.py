@@ -175,3 +175,10 @@ def test_raw_curves_give_way() -> None:
     alone.add(np.array([0.0, 1.0]), flat, Role.TRAIN)
     drawn = [cell for cell in raster.cells() if cell.role is Role.TRAIN]
     assert drawn == alone.cells()
+
+
+def test_the_corner_of_the_canvas_is_drawn_like_any_other_cell() -> None:
+    rising = curve(np.linspace(0, 1, 50), "", Role.RAW_TRAIN)
+    drawing = draw_chart([rising], [], 40, 12, Look(scale="number", is_share=True))
+    corner = "".join(run.text for run in drawing[-3]).partition("┤")[2][0]
+    assert "\u2801" <= corner <= "\u28ff"

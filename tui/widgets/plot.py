@@ -99,8 +99,9 @@ class _Canvas:
         y_places = [self.lines - 1 - self.raster.line(self.y_extent.place(tick.at)) for tick in self.y_ticks]
         monitor.set_xticks(_shares(x_places, self.columns), [tick.label for tick in x_ticks])
         monitor.set_yticks(_shares(y_places, self.lines), [tick.label for tick in self.y_ticks])
-        # an axis without any data is left out by plotext: one invisible point keeps it
-        drawn = [Cell(0, 0, " ", Role.AXIS), *self.raster.cells()]
+        # an axis without any data is left out by plotext: an invisible point keeps it. Only then: plotext draws points
+        # in no certain order, and the blank could cover one
+        drawn = self.raster.cells() or [Cell(0, 0, " ", Role.AXIS)]
         x = _shares([cell.column for cell in drawn], self.columns)
         y = _shares([cell.row for cell in drawn], self.lines)
         monitor.draw(x, y, marker=[cell.char for cell in drawn], color=[int(cell.role) for cell in drawn], lines=False)
