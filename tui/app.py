@@ -57,6 +57,12 @@ def make_app(
     return DltuiApp(runs, data, open_run, warm, clock, launcher or Launcher())
 
 
+def _tame_garbage_collection() -> None:
+    """Keep the collector from looking through every widget and import while somebody types: that took up to 0.3 s."""
+    gc.freeze()
+    gc.set_threshold(10_000, 50, 100)
+
+
 class DltuiApp(KeysInOrder):
     """Home, Configure and Run, over one folder of runs."""
 
@@ -173,12 +179,12 @@ class DltuiApp(KeysInOrder):
             home.point_at(folder)
         self.run_worker(self._go_home(), exclusive=True, group="places")
 
-    def draft_for(self, preset: Preset) -> Draft:
+    def draft_for(self, preset: Preset, origin: str) -> Draft:
         """The draft of `preset` that is being worked on, or a new one; it stays until the UI ends."""
         key = (preset.name, preset.path)
         draft = self._drafts.get(key)
         if draft is None or (not draft.changed and draft.preset is not preset):
-            draft = self._drafts[key] = Draft(preset)
+            draft = self._drafts[key] = Draft(preset, origin)
         return draft
 
     def is_edited(self, preset: Preset) -> bool:

@@ -38,8 +38,14 @@ class Draft:
     Values come and go as text, the way they are typed; paths are dotted, as on the command line.
     """
 
-    def __init__(self, preset: Preset) -> None:
+    def __init__(self, preset: Preset, origin: str = "the preset") -> None:
+        """
+        Args:
+            preset: What to start from.
+            origin: What to call it in a sentence.
+        """
         self.preset = preset
+        self.origin = origin
         self.run_name = ""
         self._base: dict[str, Any] = preset.config.model_dump(mode="json")
         self._changes: dict[str, dict[str, Any]] = {}

@@ -117,6 +117,16 @@ def test_the_presets_kind_brings_back_the_presets_values(draft: Draft) -> None:
     assert not draft.changed
 
 
+@pytest.mark.parametrize(("section", "kind"), [(s, kind) for s in SECTIONS for kind in known_kinds(s)])
+def test_every_kind_can_be_chosen(draft: Draft, section: str, kind: str) -> None:
+    """It brings its own fields, and whatever does not fit it any more is blamed on a field that is there."""
+    draft.set_text(f"{section}.kind", kind)
+    names = [spec.name for spec in draft.fields(section)]
+    assert names == ["kind", *(spec.name for spec in fields_of(section, kind))]
+    known = {spec.path for name in SECTIONS for spec in draft.fields(name)}
+    assert set(draft.check().problems) <= known
+
+
 def test_reset_takes_back_one_field(draft: Draft) -> None:
     draft.set_text("optimizer.lr", "fast")
     draft.set_text("trainer.epochs", "3")

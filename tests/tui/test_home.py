@@ -207,6 +207,7 @@ async def test_another_run_like_this_one(app: DltuiApp, scripted_runs: list[RunF
         await settled(pilot, "tab", "down", "down", "n")
         assert isinstance(app.screen, ConfigureScreen)
         assert field_of(pilot, "data.kind").text == "spiral"
+        assert "as run spiral-relu-12 has it" in str(app.screen.query_one("#form").border_subtitle)
         await press(pilot, "f5")
     assert [path.name for path in launcher.spawned] == ["spiral-relu-13"]
 

@@ -59,9 +59,15 @@ class ConfigureScreen(Screen[None]):
         Binding("escape", "back", "Back", id="configure.back", tooltip="Back to Home; changes are kept"),
     ]
 
-    def __init__(self, preset: Preset) -> None:
+    def __init__(self, preset: Preset, origin: str = "the preset") -> None:
+        """
+        Args:
+            preset: What to start from.
+            origin: What to call it in a sentence.
+        """
         super().__init__()
         self._preset = preset
+        self._origin = origin
         self._check = Check(None, {})
         self._verdict = ""
         self._started = False
@@ -74,7 +80,7 @@ class ConfigureScreen(Screen[None]):
     def compose(self) -> ComposeResult:
         """Fields in two columns, and beside them what helps to fill them in."""
         self.add_class(self.dltui.width_class, update=False)
-        self._draft: Draft = self.dltui.draft_for(self._preset)
+        self._draft: Draft = self.dltui.draft_for(self._preset, self._origin)
         with Horizontal(id="configure"):
             with Vertical(id="form") as form, Container(id="columns"):
                 form.border_title = Content(f"Configure {plain(self._preset.config.title) or self._preset.name}")
@@ -137,7 +143,7 @@ class ConfigureScreen(Screen[None]):
             self._verdict = verdict.plain
             self.query_one("#verdict", Static).update(verdict)
         changes = sum(field.was is not None for field in self._fields())
-        words = f"{CHANGED} {changes} change{'s' if changes != 1 else ''}" if changes else "as the preset has it"
+        words = f"{CHANGED} {changes} change{'s' if changes != 1 else ''}" if changes else f"as {self._origin} has it"
         self.query_one("#form").border_subtitle = Content.styled(words, "$accent" if changes else "")
 
     @work(exclusive=True, group="size")

@@ -255,7 +255,8 @@ class HomeScreen(Screen[None]):
         elif preset is not None:
             from tui.screens.configure import ConfigureScreen
 
-            self.app.push_screen(ConfigureScreen(preset))
+            origin = f"run {plain(selected.name)}" if isinstance(selected, RunSummary) else "the preset"
+            self.app.push_screen(ConfigureScreen(preset, origin))
 
     def action_resume(self) -> None:
         """Go on with the selected run."""

@@ -35,10 +35,14 @@ class SavePresetScreen(ModalScreen[Path | None]):
         self._draft = draft
         self._confirmed = ""
 
+    @property
+    def _is_own(self) -> bool:
+        return self._draft.preset.path.parent == user_presets_dir()
+
     def compose(self) -> ComposeResult:
         """A name, and what is wrong with it."""
         preset = self._draft.preset
-        name = preset.name if preset.is_users else f"{preset.name}-mine"
+        name = preset.name if self._is_own else f"{preset.name}-mine"
         with Vertical(classes="dialog") as dialog:
             dialog.border_title = Content("Save as a preset of your own")
             dialog.border_subtitle = Content("Enter saves, Esc cancels")
@@ -76,7 +80,7 @@ class SavePresetScreen(ModalScreen[Path | None]):
     def _tree(self, name: str) -> dict[str, object]:
         """The configuration, titled by its name and saying what was changed."""
         preset = self._draft.preset
-        if name == preset.name and preset.is_users:
+        if name == preset.name and self._is_own:
             return self._draft.tree
         parent, changes = preset.config.title or preset.name, self._draft.changes_in_words()
         teaches = f"{parent}, with {changes}" if changes else f"{parent}, as it was"

@@ -38,7 +38,7 @@ class FieldHelp(Widget):
         about = Content.assemble((spec.path, "bold $primary"), (unit, "$text-muted"), separator, spec.description)
         allowed = _allowed(spec)
         start = plain(draft.starting_text(spec.path)) or "nothing"
-        was = f"the preset has {start}" if draft.follows_preset(spec.path) else f"{start} by default"
+        was = f"{draft.origin} has {start}" if draft.follows_preset(spec.path) else f"{start} by default"
         if draft.differs(spec.path):
             was += "; ^r resets it"
         if separator == "\n":

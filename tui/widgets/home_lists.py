@@ -14,7 +14,7 @@ from engine.run_summary import RunSummary
 from engine.text import plain
 from presets import Preset, PresetError
 from tui.run_shelf import Shelf
-from tui.widgets.home_rows import Row, run_row
+from tui.widgets.home_rows import TextRow, run_row
 
 OWN_GROUP = "Your own"
 OTHER_GROUP = "Other"
@@ -52,7 +52,8 @@ class HomeList(OptionList):
 
     def _redraw(self, options: Sequence[Option]) -> None:
         for index, option in enumerate(options):
-            self.replace_option_prompt_at_index(index, option.prompt)
+            if option.prompt != self.options[index].prompt:
+                self.replace_option_prompt_at_index(index, option.prompt)
 
     def _index_of(self, option: Option | None) -> int | None:
         """Where an item like `option` is now, else where the first is that can be highlighted."""
@@ -150,16 +151,13 @@ def _option_id(run_name: str) -> str:
     return f"run {run_name}"
 
 
-def _preset_row(preset: Preset, edited: bool) -> Row:
+def _preset_row(preset: Preset, edited: bool) -> TextRow:
     title = plain(preset.config.title) or preset.name
-    mark = "★ " if preset.is_users else "  "
-    return Row(
-        lambda width: Content.assemble((mark, "$accent"), title, ("  ✎ edited" if edited else "", "$text-muted"))
-    )
+    return TextRow("★ " if preset.is_users else "  ", "$accent", title, "  ✎ edited" if edited else "")
 
 
-def _error_row(error: PresetError) -> Row:
-    return Row(lambda width: Content.assemble(("✗ ", "$error"), _file_first(str(error))))
+def _error_row(error: PresetError) -> TextRow:
+    return TextRow("✗ ", "$error", _file_first(str(error)))
 
 
 def _file_first(message: str) -> str:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from abc import abstractmethod
+from dataclasses import dataclass
 
 from rich.cells import set_cell_size
 from textual.content import Content
@@ -35,14 +36,15 @@ PERCENT_CELLS = 5
 
 
 class Row(Visual):
-    """One line made by `layout(width)`."""
+    """One line that lays itself out for the width it is given; equal rows look the same."""
 
-    def __init__(self, layout: Callable[[int], Content]) -> None:
-        self._layout = layout
+    @abstractmethod
+    def line(self, width: int) -> Content:
+        """The line; what is too long for `width` is cut off it."""
 
     def render_strips(self, width: int, height: int | None, style: Style, options: RenderOptions) -> list[Strip]:
         """The line, cut to `width`."""
-        return self._layout(width).truncate(width, ellipsis=True).render_strips(width, height, style, options)
+        return self.line(width).truncate(width, ellipsis=True).render_strips(width, height, style, options)
 
     def get_optimal_width(self, rules: RulesMap, container_width: int) -> int:
         """As wide as there is room."""
@@ -53,35 +55,54 @@ class Row(Visual):
         return 1
 
 
-def run_row(run: RunSummary, now: float) -> Row:
-    """State, name, progress, last metric and age of a run.
+@dataclass(frozen=True)
+class TextRow(Row):
+    """A mark in colour, a text, and a remark."""
 
-    Args:
-        run: The run as it was last read.
-        now: Seconds since the epoch.
-    """
-    symbol, colour = STATUS_LOOKS[run.status]
-    metric, when = last_metric(run.state), since(run, now)
-    share = progress(run)
-    percent = f"{share:.0%}" if share is not None and run.status != "finished" else ""
+    mark: str
+    colour: str
+    text: str
+    remark: str = ""
 
-    def layout(width: int) -> Content:
+    def line(self, width: int) -> Content:
+        """All three, one after the other."""
+        return Content.assemble((self.mark, self.colour), self.text, (self.remark, "$text-muted"))
+
+
+@dataclass(frozen=True)
+class RunRow(Row):
+    """State, name, progress, last metric and age of a run."""
+
+    status: Status
+    name: str
+    share: float | None
+    """Share of its steps that it has taken."""
+    metric: str
+    when: str
+
+    def line(self, width: int) -> Content:
+        """Columns; the name gets what the others leave, and the bar is left out where it is narrow."""
         with_bar = width >= BAR_FROM_WIDTH
         taken = 2 + 10 + PERCENT_CELLS + 2 + METRIC_CELLS + 2 + AGE_CELLS + (BAR_CELLS + 1 if with_bar else 0)
+        symbol, colour = STATUS_LOOKS[self.status]
+        percent = f"{self.share:.0%}" if self.share is not None and self.status != "finished" else ""
         parts: list[str | Content | tuple[str, str]] = [
-            (f"{symbol} {run.status:<10}", colour),
-            _cells(plain(run.name), max(8, width - taken)),
+            (f"{symbol} {self.status:<10}", colour),
+            _cells(self.name, max(8, width - taken)),
         ]
         if with_bar:
-            parts += [" ", _bar(share, colour)]
+            parts += [" ", _bar(self.share, colour)]
         parts += [
             f"{percent:>{PERCENT_CELLS}}  ",
-            _cells(metric, METRIC_CELLS),
-            ("  " + when.rjust(AGE_CELLS)[:AGE_CELLS], "$text-muted"),
+            _cells(self.metric, METRIC_CELLS),
+            ("  " + self.when.rjust(AGE_CELLS)[:AGE_CELLS], "$text-muted"),
         ]
         return Content.assemble(*parts)
 
-    return Row(layout)
+
+def run_row(run: RunSummary, now: float) -> RunRow:
+    """The row of `run` at the instant `now`, in seconds since the epoch."""
+    return RunRow(run.status, plain(run.name), progress(run), last_metric(run.state), since(run, now))
 
 
 def progress(run: RunSummary) -> float | None:
