@@ -28,7 +28,7 @@ SYSTEMS: dict[str, dict[str, Any]] = {
         "model": {"kind": "mlp", "hidden": [8], "norm": "batch"},
     },
     "muon": {"optimizer": {"kind": "muon"}, "model": {"kind": "mlp", "hidden": [8, 8]}},
-    "full-batch": {"trainer": {"batch_size": "full", "epochs": 3000}},
+    "full-batch": {"trainer": {"batch_size": "full", "epochs": 1500}},
     "numpy": {
         "task": {"kind": "classification-numpy"},
         "model": {"kind": "mlp", "hidden": [8], "dropout": 0.0},
@@ -72,9 +72,9 @@ async def test_stopped_twice_and_resumed_gives_the_same_bits(tmp_path: Path, sys
     assert same_bits(last_weights(undisturbed), last_weights(disturbed))
 
 
-@pytest.mark.parametrize("after_rows", [1, 9, 60])
+@pytest.mark.parametrize("after_rows", [1, 60])
 def test_killed_and_resumed_gives_the_same_bits_and_curve(tmp_path: Path, after_rows: int) -> None:
-    over: dict[str, Any] = {"trainer": {"epochs": 2000, "log_every": 8, "eval_every": 20, "checkpoint_every_s": 0.05}}
+    over: dict[str, Any] = {"trainer": {"epochs": 500, "log_every": 8, "eval_every": 10, "checkpoint_every_s": 0.05}}
     undisturbed, disturbed = make_run(tmp_path / "a", **over), make_run(tmp_path / "b", **over)
     asyncio.run(collect(undisturbed.config(), undisturbed))
     kill_after(disturbed, after_rows)
