@@ -109,6 +109,8 @@ class DltuiApp(KeysInOrder):
         self.launcher = launcher
         self._open_run = open_run
         self._warm = warm
+        self.dead_runs: dict[Path, str] = {}
+        """Runs whose hosts, started here, ended before they said anything, with the reason."""
         self._drafts: dict[tuple[str, Path], Draft] = {}
         for theme in THEMES:
             self.register_theme(theme)
@@ -161,6 +163,7 @@ class DltuiApp(KeysInOrder):
         holder = folder.holder()
         try:
             if holder is None:
+                self.dead_runs.pop(folder.path, None)
                 self.launcher.spawn(folder)
         except OSError as error:
             self.notify(f"can't start a process to train in: {error.strerror}", severity="error", markup=False)
@@ -257,6 +260,7 @@ class DltuiApp(KeysInOrder):
 
     def _report_dead_hosts(self) -> None:
         for death in self.launcher.deaths():
+            self.dead_runs[death.folder.path] = death.reason
             self.notify(
                 death.reason,
                 title=f"{death.folder.name} did not start",

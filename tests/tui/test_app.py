@@ -9,7 +9,7 @@ import pytest
 from textual.command import CommandPalette
 
 from engine.places import runs_dir
-from engine.run_folder import RunFolder, RunFolderError, RunLock
+from engine.run_folder import RunFolderError, RunLock
 from presets import load_preset
 from tests.tui.scripts import NOW, FakeLauncher, press, settled, text_of, until, write_run
 from tui.app import DltuiApp, make_app
@@ -21,6 +21,7 @@ from tui.screens.home import HomeScreen
 from tui.screens.run import RunScreen
 from tui.settings import load_theme, settings_path
 from tui.themes import DARK, LIGHT, THEMES
+from tui.widgets.home_lists import RunList
 
 
 async def test_the_theme_is_toggled_and_remembered(app: DltuiApp) -> None:
@@ -121,13 +122,22 @@ async def test_a_run_that_is_held_is_only_shown(app: DltuiApp, launcher: FakeLau
     assert launcher.spawned == []
 
 
-async def test_a_host_that_dies_at_once_is_told_with_its_last_words(app: DltuiApp, launcher: FakeLauncher) -> None:
+async def test_a_host_that_dies_at_once_is_told_with_its_last_words(
+    app: DltuiApp, launcher: FakeLauncher, runs: Path
+) -> None:
+    folder = write_run(runs, "mine", "starting", preset="digits-mlp", epoch=0, age_s=1)
+    (folder.path / "console.log").write_text("Traceback\nImportError: [no] torch\n")
     async with app.run_test() as pilot:
-        await settled(pilot)
-        launcher.dead.append(HostDeath(RunFolder(Path("runs/mine")), "ImportError: [no] torch"))
-        await until(lambda: bool(app._notifications))
+        home = await settled(pilot, "tab")
+        assert "starting" in text_of(home.query_one(RunList))
+        launcher.dead.append(HostDeath(folder, "ImportError: [no] torch"))
+        await until(lambda: "died" in text_of(home.query_one(RunList)))
         note = next(iter(app._notifications))
         assert (note.title, note.message, note.severity) == ("mine did not start", "ImportError: [no] torch", "error")
+        assert "ImportError: [no] torch" in text_of(home.query_one("#about-text"))
+        await press(pilot, "r")
+    assert launcher.spawned == [folder.path], "it can be tried again"
+    assert app.dead_runs == {}
 
 
 @pytest.mark.parametrize("key", ["q", "ctrl+c", "ctrl+q"])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import dataclasses
 import shutil
 from typing import TYPE_CHECKING, ClassVar, cast
 
@@ -169,7 +170,7 @@ class HomeScreen(Screen[None]):
 
     def _show_runs(self, shelf: Shelf) -> None:
         runs, empty = self.query_one(RunList), self.query_one("#no-runs", Static)
-        runs.show_runs(shelf, self.dltui.clock())
+        runs.show_runs(shelf._replace(rows=[self._known_dead(row) for row in shelf.rows]), self.dltui.clock())
         runs.display = bool(shelf.rows)
         empty.display = not shelf.rows
         if not shelf.rows:
@@ -179,6 +180,12 @@ class HomeScreen(Screen[None]):
             if had_focus:
                 self.query_one(PresetList).focus()
         self._describe()
+
+    def _known_dead(self, run: RunSummary) -> RunSummary:
+        """A run that looks as if it were starting, though its host is known to be gone, has died."""
+        if run.status == "starting" and run.path in self.dltui.dead_runs:
+            return dataclasses.replace(run, status="died")
+        return run
 
     # --- the pane beside ----------------------------------------------------------------------------------------------
 
