@@ -15,6 +15,7 @@ from engine.text import plain
 
 CLASSES = 10
 SIDE = 28
+SPLITS = ("train", "t10k")
 
 
 class Family(NamedTuple):
@@ -48,9 +49,10 @@ def load_fashion_mnist(data: schema.FashionMnist, seed: int, data_dir: Path) -> 
 
 def _load(family: Family, normalise: bool, data_dir: Path) -> DataBundle:
     folder = data_dir / family.torchvision_name / "raw"
+    _fetch_missing(family, folder)
     return DataBundle(
-        train=_read_split(family, folder, "train"),
-        val=_read_split(family, folder, "t10k"),
+        train=_read_split(folder, "train"),
+        val=_read_split(folder, "t10k"),
         input_shape=(1, SIDE, SIDE),
         outputs=CLASSES,
         class_names=family.class_names,
@@ -59,9 +61,38 @@ def _load(family: Family, normalise: bool, data_dir: Path) -> DataBundle:
     )
 
 
-def _read_split(family: Family, folder: Path, split: str) -> Split:
-    images_path = _present(family, folder, f"{split}-images-idx3-ubyte")
-    labels_path = _present(family, folder, f"{split}-labels-idx1-ubyte")
+def _fetch_missing(family: Family, folder: Path) -> None:
+    """Download what is there neither packed nor unpacked."""
+    missing = [name for split in SPLITS for name in _names(split) if not _path(folder, name).is_file()]
+    if not missing:
+        return
+    from torchvision import datasets  # only now: importing it takes seconds
+
+    source = getattr(datasets, family.torchvision_name)
+    checksums = dict(source.resources)
+    for place, name in enumerate(missing):
+        packed = f"{name}.gz"
+        urls = [f"{mirror.rstrip('/')}/{packed}" for mirror in source.mirrors]
+        try:
+            fetch(Download(urls, folder / packed, checksums[packed]))
+        except DataError as error:
+            others = ", ".join(f"{name}.gz" for name in missing[place + 1 :])
+            raise DataError(f"{error}{f'; so with {others}' if others else ''}") from None
+
+
+def _names(split: str) -> tuple[str, str]:
+    """Names of a split's images and labels, unpacked."""
+    return f"{split}-images-idx3-ubyte", f"{split}-labels-idx1-ubyte"
+
+
+def _path(folder: Path, name: str) -> Path:
+    """The file, unpacked if it is there so, else packed."""
+    unpacked = folder / name
+    return unpacked if unpacked.is_file() else folder / f"{name}.gz"
+
+
+def _read_split(folder: Path, split: str) -> Split:
+    images_path, labels_path = (_path(folder, name) for name in _names(split))
     images, labels = read_idx(images_path), read_idx(labels_path)
     if images.ndim != 3 or images.shape[1:] != (SIDE, SIDE) or not len(images):
         raise _unfit(images_path, f"shape {images.shape}, not (N, {SIDE}, {SIDE})")
@@ -74,18 +105,3 @@ def _read_split(family: Family, folder: Path, split: str) -> Split:
 
 def _unfit(path: Path, reason: str) -> DataError:
     return DataError(f"{plain(str(path))} holds something else ({reason}): delete it, and it is downloaded again")
-
-
-def _present(family: Family, folder: Path, name: str) -> Path:
-    """The file, unpacked or packed; downloaded if it is there in neither form."""
-    packed = folder / f"{name}.gz"
-    for path in (folder / name, packed):
-        if path.is_file():
-            return path
-    from torchvision import datasets  # only now: importing it takes seconds
-
-    source = getattr(datasets, family.torchvision_name)
-    checksums = dict(source.resources)
-    urls = [f"{mirror.rstrip('/')}/{packed.name}" for mirror in source.mirrors]
-    fetch(Download(urls, packed, checksums[packed.name]))
-    return packed

@@ -106,6 +106,21 @@ def test_absent_files_are_fetched_from_where_torchvision_knows_them(
     ]
 
 
+def test_without_a_network_all_that_is_missing_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder = write_mnist(tmp_path)
+    (folder / IMAGES).unlink()
+    (folder / LABELS).unlink()
+    source = SimpleNamespace(mirrors=["https://a.example"], resources=[(IMAGES, "abc"), (LABELS, "def")])
+    monkeypatch.setitem(sys.modules, "torchvision", SimpleNamespace(datasets=SimpleNamespace(MNIST=source)))
+
+    def fail(download: Download) -> None:
+        raise DataError(f"no network: put {download.target.name} there")
+
+    monkeypatch.setattr(mnist, "fetch", fail)
+    with pytest.raises(DataError, match=f"^no network: put {IMAGES} there; so with {LABELS}$"):
+        load_data(Mnist(), 0, tmp_path)
+
+
 def test_torchvision_still_lists_the_four_files_and_their_checksums() -> None:
     from torchvision import datasets
 
