@@ -139,6 +139,16 @@ async def test_the_size_of_a_table_is_counted(app: DltuiApp, tmp_path: Path) -> 
         assert app.screen.query_one(SizeSummary).run_size == (3, 1, 100)
 
 
+async def test_the_form_follows_the_terminals_size(app: DltuiApp) -> None:
+    async with app.run_test(size=(140, 45)) as pilot:
+        await settled(pilot, *DIGITS)
+        assert app.screen.query_one(SizeSummary).size.height == 3
+        await pilot.resize_terminal(80, 24)
+        await pilot.pause()
+        assert app.screen.query_one(SizeSummary).size.height == 1
+        assert app.screen.query_one("#side").region.y > app.screen.query_one("#form").region.y
+
+
 async def test_changes_are_there_when_one_comes_back(app: DltuiApp) -> None:
     async with app.run_test() as pilot:
         await settled(pilot, *DIGITS, "@optimizer.lr", *"abc", "escape")

@@ -14,10 +14,10 @@ SIZES = {"small": (80, 24), "large": (140, 45)}
 OPEN = ("end", "enter")
 SHOTS: dict[str, tuple[str, tuple[str, ...]]] = {
     "fresh": ("small large", ()),
-    "changed": ("small large", ("@optimizer.lr", *"0.05", "down", *"1e-4")),
+    "changed": ("large", ("@optimizer.lr", *"0.05", "down", *"1e-4")),
     "wrong": ("small large", ("@optimizer.lr", *"-1", "f5")),
-    "kind": ("small large", ("@optimizer.kind", "left", "left", "left")),
-    "misfit": ("small large", ("@data.kind", "left", "left", "f5")),
+    "kind": ("large", ("@optimizer.kind", "left", "left", "left")),
+    "misfit": ("small", ("@data.kind", "left", "left", "f5")),
     "menu": ("small", ("@optimizer.kind", "enter")),
     "save": ("small", ("@optimizer.lr", *"0.05", "ctrl+s", *"a b", "enter")),
     "help": ("small", ("f1",)),

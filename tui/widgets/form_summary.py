@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from textual.content import Content
+from textual.geometry import Size
 from textual.reactive import reactive
 from textual.widget import Widget
 
@@ -61,6 +62,10 @@ class SizeSummary(Widget):
     """Parameters and steps, `—` where they are not known yet."""
 
     run_size: reactive[RunSize] = reactive(RunSize(None, None, None))
+
+    def get_content_height(self, container: Size, viewport: Size, width: int) -> int:
+        """One line, or three where it is narrow."""
+        return 1 if width >= ONE_LINE_FROM else 3
 
     def render(self) -> Content:
         """One line, or three where it is narrow."""
