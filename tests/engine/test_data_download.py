@@ -109,6 +109,7 @@ def test_a_server_that_knows_no_ranges_begins_anew(download: Download, server: S
     server.script = ["drop", "ignore range"]
     fetch(download)
     assert download.target.read_bytes() == CONTENT
+    assert len(server.ranges) == 2
 
 
 def test_a_part_that_is_whole_already_is_only_checked(download: Download, server: Server) -> None:
