@@ -18,6 +18,7 @@ from engine.run_folder import RunFolder
 from engine.schema import RunConfig
 from engine.schema.trainer import Trainer as Settings
 from engine.tasks import build_task
+from engine.telling import told_of
 from engine.trainer import Trainer
 
 
@@ -65,7 +66,8 @@ class Worker:
         device = resolve_device("cpu" if config.task.kind == "classification-numpy" else settings.device)
         configure_torch(settings, device)
         seed_everything(settings.seed)
-        data = load_data(config.data, settings.seed, self._data_dir).to(device)
+        with told_of(self._publish):
+            data = load_data(config.data, settings.seed, self._data_dir).to(device)
         task = build_task(config, data, device)
         return Trainer(config, task, data, device, self._folder, self._inbox, self._publish)
 

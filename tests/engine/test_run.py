@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from pathlib import Path
 
 import pytest
@@ -9,6 +10,7 @@ import pytest
 import engine
 from engine import events as ev
 from engine.checkpoint import load_checkpoint
+from engine.data import load_data
 from engine.run_folder import RunFolder, RunFolderError
 from engine.run_state import RunState
 from tests.engine.helpers import collect, config, make_run, recorded
@@ -168,3 +170,14 @@ def test_importing_the_engine_does_not_import_torch(run_python: object) -> None:
 async def test_a_run_folder_that_is_gone_is_named(tmp_path: Path) -> None:
     with pytest.raises(RunFolderError, match=r"config\.toml"):
         await collect(config(), RunFolder(tmp_path / "gone"))
+
+
+async def test_what_the_engine_logs_while_it_loads_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    def load(*arguments: object) -> object:
+        logging.getLogger("engine.data.download").info("downloading \x1b[31mfour files")
+        return load_data(*arguments)  # type: ignore[arg-type]
+
+    monkeypatch.setattr("engine.worker.load_data", load)
+    events = await collect(config(trainer={"epochs": 1}))
+    assert isinstance(events[0], ev.LineLogged)
+    assert events[0].text == "downloading \N{REPLACEMENT CHARACTER}[31mfour files"

@@ -81,6 +81,7 @@ def test_a_broken_preset_is_told_of_and_hides_no_other(mine: Path) -> None:
         (b"[data]\nkind = 'spiral'", "model: is missing"),
         (b"big = 1" + b"0" * 5000, "x.toml: "),
     ],
+    ids=range(10),
 )
 def test_a_file_that_will_not_do_is_told_why(tmp_path: Path, content: bytes, message: str) -> None:
     path = tmp_path / "x.toml"
