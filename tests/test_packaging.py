@@ -35,7 +35,9 @@ def test_everything_that_is_asked_for_is_pinned_but_torch() -> None:
 
 
 def test_make_help_lists_its_targets() -> None:
-    listed = subprocess.run(["make", "help"], cwd=ROOT, capture_output=True, text=True, check=True).stdout
+    listed = subprocess.run(
+        ["make", "--silent", "--no-print-directory", "help"], cwd=ROOT, capture_output=True, text=True, check=True
+    ).stdout
     assert [line.split()[1] for line in listed.splitlines()] == ["help", "run", "test", "bench", "clean"]
 
 

@@ -23,6 +23,7 @@ Refused = Callable[..., str]
 def engine(folder: RunFolder, *answer: ev.AnyEvent, asked: list[cmd.AnyCommand] | None = None) -> Iterator[None]:
     """Holds the run's lock and answers the next command with `answer`."""
     lock, reader, done = folder.lock(), folder.read_commands(), threading.Event()
+    list(reader.read_all())  # what was asked before is not this engine's business
 
     def obey() -> None:
         while not done.is_set():
