@@ -52,6 +52,16 @@ class EventChannel:
             return events
         return None
 
+    def take_all(self) -> list[AnyEvent]:
+        """Everything that waits, without waiting; for after the last `publish`."""
+        events: list[AnyEvent | None] = []
+        while not self._queue.empty():
+            events.append(self._queue.get_nowait())
+        with self._guard:
+            events += self._overflow
+            self._overflow.clear()
+        return [event for event in events if event is not None]
+
     def _put(self, event: AnyEvent | None) -> None:
         with self._guard:
             waiting = self._overflow

@@ -93,6 +93,8 @@ class CheckpointStore:
             CheckpointError: it is damaged, or holds what is not data.
         """
         folder = self._folder / "last"
+        if folder.is_symlink() and not folder.exists():
+            raise CheckpointError(f"checkpoint {folder} leads to {folder.readlink()}, which is gone")
         return load_checkpoint(folder) if folder.exists() else None
 
     def _save_linked(self, link: str, checkpoint: Checkpoint) -> str:

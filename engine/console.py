@@ -20,6 +20,7 @@ from engine.session import Session
 from engine.text import plain
 
 REDRAW_EVERY_S = 0.2
+SAME_PRESS_S = 0.5
 LINE_EVERY_S = 5.0
 EXIT_FAILED, EXIT_USAGE, EXIT_INTERRUPTED, EXIT_TERMINATED = 1, 2, 130, 143
 
@@ -81,6 +82,7 @@ class _Signals:
 
     def __init__(self, session: Session) -> None:
         self.received = ""
+        self._received_at_s = 0.0
         self._session = session
         loop = asyncio.get_running_loop()
         for number in (signal.SIGINT, signal.SIGTERM):
@@ -89,10 +91,13 @@ class _Signals:
 
     def _stop(self, number: signal.Signals) -> None:
         if self.received:
-            os._exit(EXIT_INTERRUPTED)  # asked twice: at once, and what the last checkpoint holds is what there is
-        self.received = number.name
+            # a person who insists; a supervisor may well send the same signal twice, to the process and to its group
+            if number == signal.SIGINT and time.monotonic() - self._received_at_s > SAME_PRESS_S:
+                os._exit(EXIT_INTERRUPTED)
+            return
+        self.received, self._received_at_s = number.name, time.monotonic()
         with suppress(OSError):
-            print("\nstopping, with a checkpoint (once more: at once, without)", file=sys.stderr, flush=True)
+            print("\nstopping, with a checkpoint (Ctrl+C once more: at once, without)", file=sys.stderr, flush=True)
         self._session.request(Stop(reason=number.name))
 
 

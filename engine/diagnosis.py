@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 import torch
 
+from engine.checkpoint import CheckpointError
 from engine.data.bundle import DataError
 from engine.devices import DeviceError
 from engine.meters import NotFinite
@@ -37,6 +38,9 @@ def diagnose(error: BaseException, batch_size: int | None = None) -> Diagnosis:
     line = plain(str(error)).strip() or type(error).__name__
     if isinstance(error, (DataError, DeviceError, RunFolderError)):
         return Diagnosis(line, "", "")
+    if isinstance(error, CheckpointError):
+        cure = "let checkpoints/last lead to another one (ln -sfn step-N checkpoints/last), or start a new run"
+        return Diagnosis(line, cure, "")
     if isinstance(error, NotFinite):
         return Diagnosis(
             line, f"lower optimizer.lr (now {error.lr:.4g}), or set trainer.clip_norm to 1, and start again", ""

@@ -6,15 +6,22 @@
 from __future__ import annotations
 
 import time
+from typing import Annotated
 
 import msgspec
+
+# a log that was tampered with has damaged lines, not numbers that viewers choke on
+Count = Annotated[int, msgspec.Meta(ge=0, le=2**62)]
+AtLeastOne = Annotated[int, msgspec.Meta(ge=1, le=2**62)]
+Instant = Annotated[float, msgspec.Meta(ge=0, le=1e11)]
+Duration = Annotated[float, msgspec.Meta(ge=0, le=1e11)]
 
 
 class Event(msgspec.Struct, frozen=True, kw_only=True, tag_field="event", omit_defaults=True):
     """Something that happened to a run."""
 
-    step: int
-    at: float = msgspec.field(default_factory=lambda: round(time.time(), 3))
+    step: Count
+    at: Instant = msgspec.field(default_factory=lambda: round(time.time(), 3))
 
 
 class RunStarted(Event, frozen=True, tag=True):
@@ -30,20 +37,22 @@ class RunStarted(Event, frozen=True, tag=True):
     train_rows: int
     val_rows: int
     batch_size: int
-    steps_per_epoch: int
-    epochs: int
+    steps_per_epoch: AtLeastOne
+    epochs: AtLeastOne
     metric: str
     """The value that says how good the run is, such as `val/accuracy`."""
     higher_is_better: bool
-    elapsed_s: float = 0.0
+    elapsed_s: Duration = 0.0
     """Training time before this start."""
+    base_lr: float | None = None
+    """The optimizer's lr, if it is no longer the configuration's."""
 
 
 class MetricsLogged(Event, frozen=True, tag=True):
     """Means over the `steps` steps up to and including `step`, keyed like `train/loss`."""
 
-    steps: int
-    elapsed_s: float
+    steps: Count
+    elapsed_s: Duration
     """Training time since the run began; pauses do not count, and resuming goes on from the checkpoint's."""
     lr: float
     values: dict[str, float | None]
@@ -53,16 +62,16 @@ class MetricsLogged(Event, frozen=True, tag=True):
 class Evaluated(Event, frozen=True, tag=True):
     """The model was measured on held-out data (or on the training data where none is held out)."""
 
-    epoch: int
-    elapsed_s: float
+    epoch: Count
+    elapsed_s: Duration
     values: dict[str, float | None]
 
 
 class EpochEnded(Event, frozen=True, tag=True):
     """So many epochs are over; told of when an evaluation is due."""
 
-    epoch: int
-    elapsed_s: float
+    epoch: Count
+    elapsed_s: Duration
 
 
 class Heartbeat(Event, frozen=True, tag=True):
@@ -73,6 +82,8 @@ class Heartbeat(Event, frozen=True, tag=True):
     gpu_memory_bytes: int = 0
     gpu_percent: float = -1.0
     """-1 where it cannot be read."""
+    paused: bool = False
+    """Whether training waits; for whoever reads no more than the end of a log."""
 
 
 class FigureDrawn(Event, frozen=True, tag=True):
@@ -127,14 +138,14 @@ class LineLogged(Event, frozen=True, tag=True):
 class RunFinished(Event, frozen=True, tag=True):
     """The run reached its last epoch, or early stopping ended it (`reason`)."""
 
-    elapsed_s: float
+    elapsed_s: Duration
     reason: str = ""
 
 
 class RunStopped(Event, frozen=True, tag=True):
     """Somebody ended the run before its last epoch; it can be resumed."""
 
-    elapsed_s: float
+    elapsed_s: Duration
     reason: str
     """asked, or the signal's name."""
 

@@ -9,6 +9,7 @@ import re
 import shutil
 import socket
 import tempfile
+import time
 import tomllib
 from collections.abc import Iterator
 from contextlib import suppress
@@ -22,6 +23,7 @@ from engine.run_log import LogReader, LogWriter
 from engine.schema import ConfigError, RunConfig, validate
 from engine.text import plain
 
+LOOK_S = 0.5
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,79}")
 
 
@@ -143,7 +145,7 @@ class RunLock:
                 "mend its permissions, or choose another with --runs"
             ) from None
         try:
-            fcntl.flock(self._fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            _lock_soon(self._fd)
         except OSError as error:
             os.close(self._fd)
             self._fd = -1
@@ -159,6 +161,19 @@ class RunLock:
         if self._fd >= 0:
             os.close(self._fd)
             self._fd = -1
+
+
+def _lock_soon(fd: int) -> None:
+    """Lock `fd` for good. A viewer that looks whether anybody holds it does so for an instant, and is waited for."""
+    deadline_s = time.monotonic() + LOOK_S
+    while True:
+        try:
+            fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            return
+        except OSError as error:
+            if error.errno not in (errno.EWOULDBLOCK, errno.EACCES) or time.monotonic() > deadline_s:
+                raise
+        time.sleep(0.01)
 
 
 def create_run(runs: Path, config: RunConfig, data: Path, name: str = "") -> RunFolder:

@@ -146,6 +146,7 @@ class RunState:
             self._rewind(event.step)
         self.started, self.step, self.elapsed_s = event, event.step, event.elapsed_s
         self.ending, self.paused, self.heartbeat, self.steps_per_s = None, False, None, 0.0
+        self.base_lr = event.base_lr
         if event.step:
             self.markers.append(Marker(event.step, "resumed"))
             self._say(event.at, "info", f"resumed at step {event.step:,} on {event.device_name}")

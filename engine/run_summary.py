@@ -47,10 +47,20 @@ def summarize(folder: RunFolder) -> RunSummary:
             file.seek(max(HEAD_BYTES, size - TAIL_BYTES))
             tail = file.read(TAIL_BYTES).partition(b"\n")[2]
     state = RunState()
-    # the tail may lack the start it belongs to, but never what the run came to
     state.apply_all(_events(head))
-    state.apply_all(_events(tail))
+    if tail:
+        _apply_tail(state, _events(tail))
     return RunSummary(folder.name, folder.path, status_of(folder, state), state, changed_at)
+
+
+def _apply_tail(state: RunState, events: list[ev.AnyEvent]) -> None:
+    """Fold the log's end over its beginning. What the run came to stands in its end; that it was stopped and resumed,
+    or paused, may stand between the two."""
+    state.ending, state.paused = None, False
+    state.apply_all(events)
+    told = any(isinstance(event, (ev.RunPaused, ev.RunContinued, ev.RunStarted)) for event in events)
+    if state.heartbeat and not told:
+        state.paused = state.heartbeat.paused
 
 
 def status_of(folder: RunFolder, state: RunState, now: float | None = None) -> Status:

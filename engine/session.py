@@ -43,6 +43,9 @@ class Session:
     def __init__(self, folder: RunFolder) -> None:
         self._folder = folder
         self._config, self._data_dir = folder.config(), folder.data_dir()
+        self._commands = folder.read_commands()
+        # read before the lock is taken: who sees it held asks this engine, who asked before that asked another
+        waiting = list(self._commands.read_all())
         self._lock = folder.lock()
         try:
             self.state = RunState()
@@ -55,17 +58,28 @@ class Session:
                 )
             self._writer = _open_log(folder)
             self._inbox = Inbox()
-            self._commands = folder.read_commands()
-            if self.state.started is not None:  # what was asked of an engine that is gone is not meant for this one
-                while self._commands.read():
-                    pass
+            self._channel: EventChannel | None = None
+            self._worker: Worker | None = None
+            self._gave_up = False
+            if self.state.started is None and self.state.ending is None:  # nobody was there yet: meant for who comes
+                for command in waiting:
+                    self._inbox.put(command)
         except BaseException:
             self._lock.release()
             raise
 
     def request(self, command: cmd.AnyCommand) -> None:
-        """Ask for something without the detour through the run folder; callable from any thread."""
-        self._inbox.put(command)
+        """Ask for something without the detour through the run folder; callable from any thread.
+
+        A stop that comes while data is being loaded ends the run at once.
+        """
+        if isinstance(command, cmd.Stop) and self._channel and self._worker and self._worker.abandon():
+            self._gave_up = True
+            elapsed_s = round(self.state.elapsed_s, 4)
+            self._channel.publish(ev.RunStopped(step=self.state.step, elapsed_s=elapsed_s, reason=command.reason))
+            self._channel.close()
+        else:
+            self._inbox.put(command)
 
     async def events(self) -> AsyncIterator[ev.AnyEvent]:
         """Train, and yield each event after it has been recorded. Leaving early stops the run, with a checkpoint.
@@ -73,8 +87,8 @@ class Session:
         Raises:
             RunFolderError: the log can't be written any more; training has stopped.
         """
-        channel = EventChannel(asyncio.get_running_loop())
-        worker = Worker(self._config, self._folder, self._data_dir, self._inbox, channel.publish)
+        self._channel = channel = EventChannel(asyncio.get_running_loop())
+        self._worker = worker = Worker(self._config, self._folder, self._data_dir, self._inbox, channel.publish)
         thread = threading.Thread(target=_work, args=(worker, channel), name="trainer", daemon=True)
         helpers = [
             asyncio.create_task(self._pass_on_commands(channel, worker)),
@@ -93,25 +107,31 @@ class Session:
         finally:
             for helper in helpers:
                 helper.cancel()
-            await self._wind_up(thread, None if closed else channel)
+            await self._wind_up(thread, channel, closed)
 
-    async def _wind_up(self, thread: threading.Thread, channel: EventChannel | None) -> None:
-        """Let the thread come to its end, record what it still says on an open channel, and give the run back."""
+    async def _wind_up(self, thread: threading.Thread, channel: EventChannel, closed: bool) -> None:
+        """Let the thread come to its end, record what it still says, and give the run back."""
         try:
-            if channel is not None:
-                self._inbox.put(cmd.Stop(reason="left"))
+            if not closed:
+                self.request(cmd.Stop(reason="left"))
                 while (batch := await channel.get()) is not None:
-                    if self.state.ending is not None:  # a log that failed has had its last event
-                        batch = [event for event in batch if not isinstance(event, ev.ENDINGS)]
-                    with suppress(RunFolderError):
-                        self._record(batch)
-                    self.state.apply_all(batch)
-            await asyncio.to_thread(thread.join)
+                    self._record_rest(batch)
         finally:
+            # a loop that is shut down cancels the wait above; the lock must not go while the thread trains
+            if not self._gave_up:
+                thread.join()
+            self._record_rest(channel.take_all())
             self._writer.close()
             with suppress(OSError):
                 _reserve(self._folder).unlink()
             self._lock.release()
+
+    def _record_rest(self, batch: list[ev.AnyEvent]) -> None:
+        if self.state.ending is not None:  # the run has had its last event
+            batch = [event for event in batch if isinstance(event, ev.CheckpointSaved)]
+        with suppress(RunFolderError):
+            self._record(batch)
+        self.state.apply_all(batch)
 
     def _without_late_beats(self, batch: list[ev.AnyEvent]) -> list[ev.AnyEvent]:
         """A heart that beats on while the engine winds up must not follow the run's last event."""
@@ -135,7 +155,7 @@ class Session:
         while True:
             with suppress(OSError):
                 for command in self._commands.read():
-                    self._inbox.put(command)
+                    self.request(command)
             for damage in self._commands.damages[reported:]:
                 channel.publish(ev.CommandRejected(step=worker.step, command="unreadable", reason=str(damage)))
             reported = len(self._commands.damages)
@@ -143,10 +163,10 @@ class Session:
 
 
 async def _beat(channel: EventChannel, worker: Worker) -> None:
-    gauges = MachineGauges()
     await asyncio.sleep(FIRST_HEARTBEAT_S)
+    gauges = MachineGauges()
     while True:
-        channel.publish(gauges.heartbeat(worker.step))
+        channel.publish(gauges.heartbeat(worker.step, worker.paused, worker.device))
         await asyncio.sleep(HEARTBEAT_EVERY_S)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import platform
 import socket
@@ -23,6 +24,8 @@ from engine.run_folder import RunFolder
 from engine.schedules import lr_factor
 from engine.schema import RunConfig
 from engine.tasks.base import Observation, Task
+
+LR_SAVED_WITHIN_S = 1.0
 
 
 class Trainer:
@@ -61,9 +64,10 @@ class Trainer:
         self._split = "val" if data.val else "train"
 
         self.step = 0
+        self.paused = False
         self._epoch = 0
         self._base_lr = config.optimizer.lr
-        self._lr = 0.0
+        self._lr = math.nan
         self._lr_stays = False
         self._best: Checkpoint | None = None
         self._best_value: float | None = None
@@ -87,6 +91,7 @@ class Trainer:
         """
         self._resume()
         self._announce()
+        self._stop_if_no_better()
         self._studio.draw(self.step)
         self._start_clock()
         self._obey_waiting()
@@ -155,6 +160,10 @@ class Trainer:
             self._best_unsaved = True
             return
         self._evaluations_since_best += 1
+        self._stop_if_no_better()
+
+    def _stop_if_no_better(self) -> None:
+        """Early stopping; asked again after a resume, which may follow the very evaluation that ended the run."""
         patience = self._settings.patience
         if patience and self._evaluations_since_best >= patience and self._ending is None:
             reason = f"no better {self._metric} in {patience} evaluations"
@@ -188,6 +197,9 @@ class Trainer:
         self._lr_stays = False
         old, self._base_lr = self._base_lr, min(max(float(f"{lr:.6g}"), 1e-12), 100.0)
         self._tell(ev.LearningRateChanged(step=self.step, old=old, new=self._base_lr))
+        # a crash must not undo what was asked for; a second lets quick presses share one checkpoint
+        soon_s = self.elapsed_s() + LR_SAVED_WITHIN_S - self._settings.checkpoint_every_s
+        self._saved_at_s = min(self._saved_at_s, soon_s)
 
     # -- commands -----------------------------------------------------------------------------------------------
 
@@ -216,12 +228,14 @@ class Trainer:
         self._meter.flush_all(self.step, self.elapsed_s(), self._lr)
         self._studio.draw(self.step)
         self._save("pause")
+        self.paused = True
         self._tell(ev.RunPaused(step=self.step))
         while self._ending is None:
             self._inbox.wait()
             while self._inbox and self._ending is None:
                 match command := self._inbox.take():
                     case cmd.Continue():
+                        self.paused = False
                         self._tell(ev.RunContinued(step=self.step))
                         self._start_clock()
                         return
@@ -334,5 +348,6 @@ class Trainer:
                 metric=self._metric,
                 higher_is_better=self._task.higher_is_better,
                 elapsed_s=round(self._before_s, 4),
+                base_lr=self._base_lr if self._base_lr != self._config.optimizer.lr else None,
             )
         )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import threading
 from collections.abc import Callable
 from pathlib import Path
 
@@ -46,6 +47,26 @@ class Worker:
         self._inbox, self._publish = inbox, publish
         self._trainer: Trainer | None = None
 
+        self._abandoned = False
+        self._guard = threading.Lock()
+        self.device: torch.device | None = None
+        """Where it computes, once that is known."""
+
+    @property
+    def paused(self) -> bool:
+        """Whether training waits; readable from any thread."""
+        return self._trainer is not None and self._trainer.paused
+
+    def abandon(self) -> bool:
+        """Give the run up while its data is still being loaded, which may take long; callable from any thread.
+
+        Returns:
+            Whether it was given up. If not, training has begun, and a command will stop it.
+        """
+        with self._guard:
+            self._abandoned = self._trainer is None
+            return self._abandoned
+
     @property
     def step(self) -> int:
         """Steps taken so far; readable from any thread."""
@@ -54,16 +75,20 @@ class Worker:
     def work(self) -> None:
         """Train to the end. Whatever goes wrong becomes the run's last event; nothing is raised."""
         try:
-            self._trainer = self._prepare()
-            self._trainer.run()
-        except Exception as error:  # the boundary of the run: its failure is an event, not a crash
+            trainer = self._prepare()
+            with self._guard:
+                if self._abandoned:
+                    return
+                self._trainer = trainer
+            trainer.run()
+        except BaseException as error:  # the boundary of the run: its failure is an event, even a user's sys.exit
             batch_size = self._config.trainer.batch_size
             found = diagnose(error, batch_size if isinstance(batch_size, int) else None)
             self._publish(RunFailed(step=self.step, error=found.error, cure=found.cure, traceback=found.traceback))
 
     def _prepare(self) -> Trainer:
         config, settings = self._config, self._config.trainer
-        device = resolve_device("cpu" if config.task.kind == "classification-numpy" else settings.device)
+        device = self.device = resolve_device("cpu" if config.task.kind == "classification-numpy" else settings.device)
         configure_torch(settings, device)
         seed_everything(settings.seed)
         with told_of(self._publish):

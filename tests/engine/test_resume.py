@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -18,6 +19,7 @@ from engine import commands as cmd
 from engine import events as ev
 from engine.run_folder import RunFolder
 from engine.run_state import RunState
+from engine.tasks.classification import ClassificationTask
 from tests.engine.helpers import collect, config, last_weights, make_run, recorded
 
 SYSTEMS: dict[str, dict[str, Any]] = {
@@ -143,3 +145,35 @@ async def test_a_damaged_checkpoint_fails_the_run_and_names_it(tmp_path: Path) -
     events = await collect(folder.config(), folder)
     assert isinstance(events[-1], ev.RunFailed)
     assert "checkpoints/last" in events[-1].error
+
+
+async def test_a_link_that_leads_nowhere_does_not_start_the_run_anew(tmp_path: Path) -> None:
+    folder = make_run(tmp_path, trainer={"epochs": 1000})
+    await stop_at(folder, 4)
+    shutil.rmtree((folder.checkpoints / "last").resolve())
+    events = await collect(folder.config(), folder)
+    assert isinstance(events[-1], ev.RunFailed)
+    assert "which is gone" in events[-1].error
+    assert "ln -sfn" in events[-1].cure
+
+
+async def test_early_stopping_that_was_cut_short_stops_at_the_same_step(tmp_path: Path) -> None:
+    over = {"optimizer": {"kind": "sgd", "lr": 1e-9}, "trainer": {"epochs": 50, "patience": 3}}
+    folder = make_run(tmp_path, **over)
+    await collect(folder.config(), folder)
+    log = folder.path / "events.jsonl"
+    log.write_bytes(b"".join(line for line in log.read_bytes().splitlines(keepends=True) if b"RunFinished" not in line))
+    events = await collect(folder.config(), folder)
+    assert isinstance(events[-1], ev.RunFinished)
+    assert events[-1].step == 4 * 8
+
+
+async def test_a_schedule_that_starts_at_0_takes_a_step_of_0(tmp_path: Path) -> None:
+    over: dict[str, Any] = {"schedule": {"kind": "one-cycle", "start": 0.0}, "optimizer": {"kind": "sgd", "lr": 0.5}}
+    folder = make_run(tmp_path, **over)
+    rates: list[float] = []
+    with pytest.MonkeyPatch.context() as patch:
+        set_lr = ClassificationTask.set_lr
+        patch.setattr(ClassificationTask, "set_lr", lambda task, lr: (rates.append(lr), set_lr(task, lr)))
+        await collect(folder.config(), folder)
+    assert rates[0] == 0.0

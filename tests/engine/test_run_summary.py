@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -73,3 +75,46 @@ def test_a_run_whose_engine_never_spoke_has_died_after_a_while(folder: RunFolder
     lock = folder.lock()
     assert status_of(folder, summary.state, now=made_at + STARTING_S + 1) == "starting"
     lock.release()
+
+
+def quiet(step: int, paused: bool = False) -> list[ev.AnyEvent]:
+    """More than the two ends that are read, with nothing in it but signs of life."""
+    return [ev.Heartbeat(step=step, memory_bytes=1, cpu_percent=0.0, paused=paused) for _ in range(2500)]
+
+
+def test_a_pause_of_hours_is_still_a_pause(folder: RunFolder) -> None:
+    record(folder, started(), logged(10), ev.RunPaused(step=10), *quiet(10, paused=True))
+    with held(folder):
+        assert summarize(folder).status == "paused"
+
+
+def test_a_pause_that_is_long_over_is_over(folder: RunFolder) -> None:
+    record(folder, started(), ev.RunPaused(step=10), *quiet(10), ev.RunContinued(step=10), *quiet(11))
+    with held(folder):
+        assert summarize(folder).status == "running"
+
+
+def test_a_resume_in_the_middle_of_the_log_is_not_overlooked(folder: RunFolder) -> None:
+    stopped = ev.RunStopped(step=10, elapsed_s=1.0, reason="asked")
+    record(folder, started(), logged(10), stopped, *quiet(10), started(step=10), *quiet(12))
+    with held(folder):
+        assert summarize(folder).status == "running"
+    assert summarize(folder).status == "died"
+
+
+@contextmanager
+def held(folder: RunFolder) -> Iterator[None]:
+    lock = folder.lock()
+    try:
+        yield
+    finally:
+        lock.release()
+
+
+@pytest.mark.parametrize("odd", ['"step":99999999999999999999999', '"step":-1', '"step":1,"at":1e300'])
+def test_numbers_that_can_not_be_are_damage(folder: RunFolder, odd: str) -> None:
+    with (folder.path / "events.jsonl").open("a") as file:
+        file.write(f'{{"event":"RunContinued",{odd}}}\n')
+    reader = folder.read_events()
+    assert reader.read() == []
+    assert [damage.line for damage in reader.damages] == [1]

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import asyncio
 import errno
+import fcntl
+import threading
 from pathlib import Path
 
 import pytest
 
+from engine import commands as cmd
 from engine import events as ev
 from engine.checkpoint import load_checkpoint
+from engine.data import load_data
 from engine.run_folder import RunFolderError
 from engine.run_log import LogWriter
 from engine.session import Session
@@ -95,3 +100,88 @@ def test_a_run_that_cannot_be_read_is_not_locked(tmp_path: Path) -> None:
     with pytest.raises(RunFolderError, match=r"config\.toml is damaged"):
         Session(folder)
     assert folder.holder() is None
+
+
+class SlowData:
+    """Data that takes as long to load as a test wants."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.asked, self.arrived = threading.Event(), threading.Event()
+        monkeypatch.setattr("engine.worker.load_data", self._load)
+
+    def _load(self, *arguments: object) -> object:
+        self.asked.set()
+        self.arrived.wait(30)
+        return load_data(*arguments)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("way", ["asked of the session", "asked of the folder", "left"])
+async def test_a_stop_while_data_is_loaded_does_not_wait_for_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, way: str
+) -> None:
+    folder, data = make_run(tmp_path), SlowData(monkeypatch)
+    session = Session(folder)
+    reading = asyncio.create_task(read_all(session))
+    await asyncio.to_thread(data.asked.wait, 30)
+    if way == "asked of the session":
+        session.request(cmd.Stop(reason="SIGINT"))
+    elif way == "asked of the folder":
+        folder.ask(cmd.Stop())
+    else:
+        reading.cancel()
+    await asyncio.wait([reading], timeout=20)
+    assert reading.done()
+    data.arrived.set()
+    assert folder.holder() is None
+    assert [type(event) for event in recorded(folder) if not isinstance(event, ev.Heartbeat)] == [ev.RunStopped]
+    await collect(folder.config(), folder)
+    assert isinstance(recorded(folder)[-1], ev.RunFinished)
+
+
+async def read_all(session: Session) -> None:
+    async for _ in session.events():
+        pass
+
+
+async def test_a_reader_that_is_cancelled_holds_the_run_until_training_has_stopped(tmp_path: Path) -> None:
+    folder = make_run(tmp_path, trainer={"epochs": 1_000_000})
+    session = Session(folder)
+    reading = asyncio.create_task(read_all(session))
+    while b"MetricsLogged" not in (folder.path / "events.jsonl").read_bytes():
+        await asyncio.sleep(0.02)
+    for _ in range(3):
+        reading.cancel()
+        await asyncio.sleep(0)
+    await asyncio.wait([reading], timeout=20)
+    assert reading.done()
+    assert folder.holder() is None
+    assert not [thread for thread in threading.enumerate() if thread.name == "trainer" and thread.is_alive()]
+    assert isinstance(recorded(folder)[-1], ev.RunStopped)
+
+
+async def test_even_an_exit_in_the_middle_is_a_failure(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def leave(*arguments: object) -> object:
+        raise SystemExit(0)
+
+    monkeypatch.setattr("engine.worker.load_data", leave)
+    folder = make_run(tmp_path)
+    events = await collect(folder.config(), folder)
+    assert isinstance(events[-1], ev.RunFailed)
+
+
+async def test_a_command_from_before_the_engine_came_is_obeyed_by_the_first_only(tmp_path: Path) -> None:
+    folder = make_run(tmp_path)
+    folder.ask(cmd.Stop())
+    events = await collect(folder.config(), folder)
+    assert isinstance(events[-1], ev.RunStopped)
+    assert events[-1].step == 0
+    events = await collect(folder.config(), folder)
+    assert isinstance(events[-1], ev.RunFinished)
+
+
+def test_a_viewer_that_looks_does_not_keep_an_engine_out(tmp_path: Path) -> None:
+    folder = make_run(tmp_path)
+    with (folder.path / "lock").open("w") as look:
+        fcntl.flock(look, fcntl.LOCK_SH)
+        threading.Timer(0.1, fcntl.flock, (look, fcntl.LOCK_UN)).start()
+        folder.lock().release()
