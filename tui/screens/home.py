@@ -214,8 +214,12 @@ class HomeScreen(Screen[None]):
         return self._found().selected
 
     def point_at(self, folder: RunFolder) -> None:
-        """Put the highlight of the runs on `folder`."""
-        self.query_one(RunList).point_at(folder.name)
+        """Put focus and highlight on `folder`, which a search must not hide."""
+        if self.query_one("#search-line").display:
+            self.action_end_search()
+        runs = self.query_one(RunList)
+        runs.point_at(folder.name)
+        self.set_focus(runs)
 
     def _selected_run(self) -> RunSummary | None:
         selected = self._selected()

@@ -44,6 +44,8 @@ def header_facts(follower: RunFollower, word: str) -> Facts:
 def _waiting(follower: RunFollower) -> tuple[tuple[str, str], ...]:
     if follower.status != "starting" or follower.lost:
         return ()
+    if not follower.is_caught_up:
+        return (("", "reading what has happened so far"),)
     return (("", "waiting for its engine: Python, torch and the data are being loaded"),)
 
 

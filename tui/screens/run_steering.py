@@ -31,6 +31,8 @@ class Steering:
 
     def refusal(self) -> str:
         """Why the run takes no commands now, empty if it does."""
+        if not self._follower.is_caught_up:  # how it stands is not known yet: the engine itself will answer
+            return ""
         return run_asks.refusal(self._follower.status, self._follower.lost)
 
     def ask(self, ask: Ask) -> str:
