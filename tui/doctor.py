@@ -113,18 +113,26 @@ def _folder(name: str, path: Path, moved_by: str) -> Finding:
     try:
         free = shutil.disk_usage(existing).free
         if existing == path:
-            with tempfile.TemporaryFile(dir=path) as file:
-                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            _try_writing(path)
         elif not os.access(existing, os.W_OK | os.X_OK):
             raise PermissionError(0, "permission denied")
     except OSError as error:
         reason = (error.strerror or "unusable").lower()
+        if name == "data" and existing == path:
+            text = f"{shown} can't be written ({reason}): what is there can be used, what is not can't be downloaded"
+            return Finding("note", name, text)
         return Finding("broken", name, f"{shown} can't be used ({reason}); choose another with {moved_by}")
     made = "" if existing == path else ", made when needed"
     space = f"{free / 1e9:,.1f} GB free" if free >= 1e9 else f"{free / 1e6:,.1f} MB free"
     if free < LOW_SPACE_BYTES:
         return Finding("note", name, f"{shown}{made}, only {space}: make room, or choose another with {moved_by}")
     return Finding("ok", name, f"{shown}{made}, {space}")
+
+
+def _try_writing(folder: Path) -> None:
+    """Make a file that goes away by itself, and lock it as engines lock their runs."""
+    with tempfile.TemporaryFile(dir=folder) as file:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
 
 
 def _presets() -> Iterator[Finding]:

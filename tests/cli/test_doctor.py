@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import sys
 from pathlib import Path
@@ -73,10 +74,26 @@ def test_a_broken_torch_is_a_finding_and_no_crash(
 @pytest.mark.usefixtures("quick_torch")
 def test_folders_that_can_not_be_used_are_broken(dltui: Dltui, tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
-    status, found = findings(dltui, "--runs", str(tmp_path / "file" / "runs"), "--data", "/proc/1/nowhere")
+    status, found = findings(dltui, "--runs", str(tmp_path / "file" / "runs"))
     assert status == 1
     assert found["runs"]["level"] == "broken"
     assert f"{tmp_path / 'file'} is not a folder; choose another with --runs or DLTUI_RUNS" in found["runs"]["text"]
+
+
+@pytest.mark.usefixtures("quick_torch")
+@pytest.mark.parametrize(("flag", "level", "status"), [("--data", "note", 0), ("--runs", "broken", 1)])
+def test_data_may_lie_where_nothing_can_be_written_but_runs_may_not(
+    dltui: Dltui, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, flag: str, level: str, status: int
+) -> None:
+    def refuse(dir: Path) -> None:  # permissions would not stop root
+        if dir == tmp_path:
+            raise OSError(errno.EROFS, "Read-only file system")
+
+    monkeypatch.setattr(doctor, "_try_writing", refuse)
+    got, found = findings(dltui, flag, str(tmp_path))
+    finding = found[flag.removeprefix("--")]
+    assert (got, finding["level"]) == (status, level)
+    assert "read-only file system" in finding["text"]
 
 
 @pytest.mark.usefixtures("quick_torch")
