@@ -3,15 +3,33 @@
 from __future__ import annotations
 
 import textwrap
+from argparse import Namespace
 from typing import Any
 
 from engine.schema import RunConfig
 from engine.schema.fields import SECTIONS, FieldSpec, fields_of, known_kinds, section_models
+from presets import load_preset
 from tui.arguments import dashed, flag_name
 from tui.draft import text_of
+from tui.output import width
 
+HELP_COLUMNS = 110
 INDENT = 2
 COLUMN = 36
+
+
+def help_on_training(args: Namespace) -> int:
+    """`dltui train [PRESET] --help`: how to train and, for a preset, what it sets."""
+    columns = min(width(), HELP_COLUMNS)
+    print(args.parser.format_help())
+    if args.preset is None:
+        print("Settings, by section and kind, with their defaults. Set one with --section.field, as in --optimizer.lr,")
+        print("or a whole kind with --section.kind; those of trainer need no section. dltui train PRESET --help")
+        print(f"says what the preset's mean, and how far they go.\n\n{all_settings(columns)}")
+    else:
+        preset = load_preset(args.preset)
+        print(f"Settings of {preset.name}, as they are there:\n\n{settings_of(preset.config, columns)}")
+    return 0
 
 
 def all_settings(columns: int) -> str:

@@ -28,6 +28,7 @@ from presets.loader import read_toml
 from tui.errors import CommandError
 from tui.launcher import Launcher
 from tui.output import print_json
+from tui.settings_help import help_on_training
 from tui.steer import standing
 
 STARTS_WITHIN_S = 120.0
@@ -44,6 +45,10 @@ class Request(NamedTuple):
 
 def train(args: Namespace) -> int:
     """`dltui train PRESET`."""
+    if args.help:
+        return help_on_training(args)
+    if args.preset is None and args.config is None:
+        raise CommandError("train wants a preset, as in dltui train spiral-relu; dltui presets lists them")
     request = resolve(args.preset, args.config, args.settings, args.data)
     if args.dry_run:
         _print_config(request, args.json)

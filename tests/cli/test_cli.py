@@ -15,6 +15,7 @@ from engine.places import runs_dir
 from tests.cli.conftest import Dltui, make_run
 from tests.engine.test_run_state import logged, started
 from tui import cli
+from tui.parsers import make_parsers
 
 Refused = Callable[..., str]
 
@@ -72,7 +73,7 @@ def test_help_is_no_error(dltui: Dltui, argv: list[str]) -> None:
 
 def test_the_help_knows_every_command(dltui: Dltui) -> None:
     listed = dltui("--help").out
-    _, commands = cli._parsers()
+    _, commands = make_parsers()
     assert len(commands) == 12
     for name in commands:
         assert f"\n  {name} " in listed

@@ -1,0 +1,36 @@
+"""`dltui` and `dltui attach`: the screen."""
+
+from __future__ import annotations
+
+import sys
+from argparse import Namespace
+
+from engine.places import data_dir
+from engine.run_folder import RunFolder, find_run
+from tui.errors import CommandError
+from tui.listing import no_runs, runs_in
+
+
+def open_screen(args: Namespace) -> int:
+    """`dltui`."""
+    return _show(args, None)
+
+
+def attach(args: Namespace) -> int:
+    """`dltui attach [RUN]`: without a name the newest run that is being trained, or else the newest."""
+    if args.run is not None:
+        return _show(args, find_run(args.runs, args.run))
+    folders = runs_in(args.runs)
+    if not folders:
+        raise CommandError(no_runs(args.runs))
+    return _show(args, next((folder for folder in folders if folder.holder()), folders[0]))
+
+
+def _show(args: Namespace, folder: RunFolder | None) -> int:
+    if not (sys.stdin.isatty() and sys.stdout.isatty()):
+        raise CommandError("the screen needs a terminal on stdin and stdout; without one: dltui train PRESET")
+    from tui.app import make_app  # only now: a refusal need not wait for Textual
+
+    app = make_app(args.runs, args.data or data_dir(), folder)
+    app.run()
+    return app.return_code or 0
