@@ -166,7 +166,8 @@ class RunState:
                 self._consider(at_step, value)
 
     def _logged(self, event: ev.MetricsLogged) -> None:
-        self.step, self.elapsed_s, self.lr = event.step, event.elapsed_s, event.lr
+        # a heartbeat tells the step of its instant, and may be ahead of the rows
+        self.step, self.elapsed_s, self.lr = max(self.step, event.step), event.elapsed_s, event.lr
         self._extend(event.step, event.elapsed_s, event.values)
         self._measure_speed()
 

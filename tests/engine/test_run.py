@@ -41,7 +41,8 @@ async def test_the_story_of_a_run() -> None:
 
 
 async def test_time_and_steps_never_go_back() -> None:
-    events = await collect(config())
+    # a heartbeat tells the step of its instant, and may be ahead of the rows
+    events = [event for event in await collect(config()) if not isinstance(event, ev.Heartbeat)]
     assert [event.step for event in events] == sorted(event.step for event in events)
     rows = [event for event in events if isinstance(event, ev.MetricsLogged)]
     assert [row.elapsed_s for row in rows] == sorted(row.elapsed_s for row in rows)

@@ -151,7 +151,8 @@ async def _calm(pilot: Pilot[Any]) -> RunScreen:
             screen.refresh_view(urgent=True)
             await pilot.pause()
             log = screen.query_one(LogPane)
-            if screen.is_settled and (not log.display or log.scroll_y in (0, log.max_scroll_y)):
+            await pilot.pause()
+            if screen.is_settled and (not log.display or log.scroll_y == log.max_scroll_y):
                 return screen
         await asyncio.sleep(0.02)
     raise AssertionError(f"{pilot.app.screen} did not come to rest")

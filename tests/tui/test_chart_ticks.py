@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from tui.widgets.ticks import duration_label, linear_ticks, log_ticks, power_label, time_ticks
@@ -69,6 +69,7 @@ def test_durations_have_two_units() -> None:
 
 
 @settings(max_examples=300, deadline=None)
+@example(low=3602879701896397.0, span=0.5, count=3)
 @given(low=st.floats(allow_nan=True, allow_infinity=True), span=st.floats(0, 1e308), count=st.integers(0, 30))
 def test_any_range_gives_ticks_inside_it(low: float, span: float, count: int) -> None:
     high = low + span

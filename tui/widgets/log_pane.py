@@ -71,13 +71,18 @@ class LogPane(ScrollView, can_focus=True):
         if self._wrapped_for != self._text_width:
             self._wrap()
         elif self._follows_end:
-            self.scroll_end(animate=False)
+            self.call_after_refresh(self._keep_end)
 
     def watch_scroll_y(self, old_value: float, new_value: float) -> None:
         """Somebody who scrolls up wants to stay there; at the end the pane follows again."""
         super().watch_scroll_y(old_value, new_value)
         if new_value != old_value:
             self._follows_end = new_value >= self.max_scroll_y - 1 or (self._follows_end and new_value > old_value)
+
+    def _keep_end(self) -> None:
+        """Bring the scrollbar to where the lines are; only after a layout is it known how far that is."""
+        if self._follows_end and self.scroll_y != self.max_scroll_y:
+            self.scroll_to(y=self.max_scroll_y, animate=False, force=True, immediate=True)
 
     @property
     def _text_width(self) -> int:
@@ -92,7 +97,7 @@ class LogPane(ScrollView, can_focus=True):
         ]
         self.virtual_size = Size(width, len(self._wrapped))
         if self._follows_end:
-            self.scroll_end(animate=False)
+            self.call_after_refresh(self._keep_end)
         self.refresh()
 
     def render_line(self, y: int) -> Strip:

@@ -34,7 +34,8 @@ def linear_ticks(low: float, high: float, count: int) -> list[Tick]:
         return []
     # an index times a rounded step, never a sum of steps: 3 * 0.1 must read 0.3
     unit = _unit(max(abs(low), abs(high)), step)
-    return [Tick(index * step, number_label(index * step, step, unit)) for index in range(first, last + 1)]
+    ticks = [Tick(index * step, number_label(index * step, step, unit)) for index in range(first, last + 1)]
+    return _inside(ticks, low, high)
 
 
 def log_ticks(low: float, high: float, count: int) -> list[Tick]:
@@ -77,12 +78,19 @@ def time_ticks(low: float, high: float, count: int) -> list[Tick]:
         return [Tick(at, f"{label}s") for at, label in linear_ticks(low, high, count)]
     step = next((step for step in _TIME_STEPS_S if step >= wanted), 86400 * max(1, math.ceil(wanted / 86400)))
     first, last = math.ceil(low / step - 1e-9), math.floor(high / step + 1e-9)
-    return [Tick(float(index * step), duration_label(index * step)) for index in range(first, last + 1)]
+    ticks = [Tick(float(index * step), duration_label(index * step)) for index in range(first, last + 1)]
+    return _inside(ticks, low, high)
 
 
 def _indices(low: float, high: float, step: float) -> tuple[int, int]:
     """The first and the last multiple of `step` between `low` and `high`."""
     return math.ceil(low / step - 1e-9), math.floor(high / step + 1e-9)
+
+
+def _inside(ticks: list[Tick], low: float, high: float) -> list[Tick]:
+    """Without those that rounding put outside: far from zero, floats are coarser than a short range."""
+    slack = 1e-6 * (high - low)
+    return [tick for tick in ticks if low - slack <= tick.at <= high + slack]
 
 
 def _is_range(low: float, high: float) -> bool:
