@@ -65,8 +65,9 @@ def _apply_tail(state: RunState, events: list[ev.AnyEvent]) -> None:
 
 def status_of(folder: RunFolder, state: RunState, now: float | None = None) -> Status:
     """How a run stands: its last event, and whether an engine holds it."""
-    status = state.status(folder.holder() is not None)
-    if status == "starting" and folder.holder() is None:
+    is_held = folder.holder() is not None
+    status = state.status(is_held)
+    if status == "starting" and not is_held:
         made_at = os.stat(folder.path / "config.toml").st_mtime
         return "died" if (now or time.time()) - made_at > STARTING_S else "starting"
     return status

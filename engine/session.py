@@ -6,7 +6,7 @@ import asyncio
 import errno
 import tempfile
 import threading
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import suppress
 from pathlib import Path
 
@@ -17,7 +17,7 @@ from engine.gauges import MachineGauges
 from engine.inbox import Inbox
 from engine.places import data_dir as default_data_dir
 from engine.run_folder import RunFolder, RunFolderError, create_run
-from engine.run_log import LogReader, LogWriter
+from engine.run_log import LogWriter
 from engine.run_state import RunState
 from engine.schema import RunConfig
 from engine.worker import Worker
@@ -50,7 +50,7 @@ class Session:
         try:
             self.state = RunState()
             """What is known of the run, this session's events included."""
-            _replay(folder.read_events(), self.state)
+            self.state.apply_all(folder.read_events().read_all())
             if isinstance(self.state.ending, ev.RunFinished):
                 raise RunFolderError(
                     f"run '{folder.name}' is finished: to train longer, start another with "
@@ -81,7 +81,7 @@ class Session:
         else:
             self._inbox.put(command)
 
-    async def events(self) -> AsyncIterator[ev.AnyEvent]:
+    async def events(self) -> AsyncGenerator[ev.AnyEvent, None]:
         """Train, and yield each event after it has been recorded. Leaving early stops the run, with a checkpoint.
 
         Raises:
@@ -177,11 +177,6 @@ def _work(worker: Worker, channel: EventChannel) -> None:
         channel.close()
 
 
-def _replay(reader: LogReader[ev.AnyEvent], state: RunState) -> None:
-    while events := reader.read():
-        state.apply_all(events)
-
-
 def _open_log(folder: RunFolder) -> LogWriter:
     try:
         writer = LogWriter(folder.path / "events.jsonl")
@@ -214,4 +209,4 @@ async def stream(config: RunConfig, folder: Path | None, data_dir: Path | None) 
             async for event in events:
                 yield event
         finally:
-            await events.aclose()  # type: ignore[attr-defined]
+            await events.aclose()

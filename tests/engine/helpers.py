@@ -46,8 +46,7 @@ def last_weights(folder: RunFolder) -> dict[str, torch.Tensor]:
 
 def recorded(folder: RunFolder) -> list[AnyEvent]:
     """All events in the run's log."""
-    reader, events = folder.read_events(), []
-    while batch := reader.read():
-        events += batch
+    reader = folder.read_events()
+    events = list(reader.read_all())
     assert not reader.damages
     return events
