@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from math import ceil, prod
 
 import torch
@@ -41,10 +41,11 @@ class Batches:
         """Prepared inputs and targets of the epoch's batches, from batch `start` on."""
         if len(self) == 1:
             if start == 0:
-                yield self._all()
+                yield self._all(epoch)
             return
         split, rows = self._data.train, len(self._data.train)
         order = self._order(epoch) if self._shuffle else None
+        draws = self._draws(epoch)
         chunk = self._chunk_batches * self.batch_size
         for first in range(start * self.batch_size, rows, chunk):
             last = min(first + chunk, rows)
@@ -53,14 +54,31 @@ class Batches:
             else:
                 chosen = order[first:last]
                 inputs, targets = split.inputs.index_select(0, chosen), split.targets.index_select(0, chosen)
-            prepared = self._data.prepare(inputs)
-            yield from zip(torch.split(prepared, self.batch_size), torch.split(targets, self.batch_size), strict=True)
+            batches: Iterable[Tensor] = torch.split(self._data.prepare(inputs), self.batch_size)
+            if draws is not None:
+                batches = self._augmented(batches, draws[first:last])
+            yield from zip(batches, torch.split(targets, self.batch_size), strict=True)
 
-    def _all(self) -> tuple[Tensor, Tensor]:
+    def _all(self, epoch: int) -> tuple[Tensor, Tensor]:
         """The one batch there is: prepared once, in its own order, since the order of a sum is no randomness."""
         if self._whole is None:
             self._whole = self._data.prepare(self._data.train.inputs), self._data.train.targets
-        return self._whole
+        inputs, targets = self._whole
+        draws = self._draws(epoch)
+        return (inputs if draws is None else next(iter(self._augmented([inputs], draws)))), targets
+
+    def _draws(self, epoch: int) -> Tensor | None:
+        """(rows, 2) what is to happen to each picture of the epoch, by its place in it: the same after a resume."""
+        augmentation = self._data.augmentation
+        if not augmentation:
+            return None
+        generator = torch.Generator().manual_seed(mix_seed(self._seed, epoch, "augmentation"))
+        return augmentation.draw(len(self._data.train), generator).to(self._data.train.inputs.device)
+
+    def _augmented(self, batches: Iterable[Tensor], draws: Tensor) -> Iterator[Tensor]:
+        """The batches, one by one: of another size, sums might come out otherwise in their last bits."""
+        for batch, drawn in zip(batches, torch.split(draws, self.batch_size), strict=True):
+            yield self._data.augmentation.apply(batch, drawn, self._data.black(batch))
 
     def _order(self, epoch: int) -> Tensor:
         generator = torch.Generator().manual_seed(mix_seed(self._seed, epoch))

@@ -7,6 +7,9 @@ from typing import Annotated
 
 import msgspec
 
+TEXT_LIMIT = 20_000
+"""Characters of a text that a model is asked about."""
+
 
 class Command(msgspec.Struct, frozen=True, kw_only=True, tag_field="command"):
     """Something to do at the next step boundary. `at` is when it was asked, in seconds since the epoch."""
@@ -44,7 +47,15 @@ class ScaleLearningRate(Command, frozen=True, tag=True):
     factor: Annotated[float, msgspec.Meta(gt=0, le=1000)]
 
 
-AnyCommand = Pause | Continue | Stop | SaveCheckpoint | SetLearningRate | ScaleLearningRate
+class Ask(Command, frozen=True, tag=True):
+    """Let the model, as it is now, say what it makes of a text."""
+
+    id: Annotated[str, msgspec.Meta(min_length=1, max_length=64)]
+    """Comes back with the answer."""
+    text: Annotated[str, msgspec.Meta(max_length=TEXT_LIMIT)]
+
+
+AnyCommand = Pause | Continue | Stop | SaveCheckpoint | SetLearningRate | ScaleLearningRate | Ask
 
 encode = msgspec.json.Encoder().encode
 decode = msgspec.json.Decoder(AnyCommand).decode

@@ -159,7 +159,8 @@ def progress_line(name: str, state: RunState) -> str:
     parts = [name, f"epoch {int(state.epoch)}/{state.epochs}"]
     if state.total_steps:
         parts.append(f"{100 * state.step / state.total_steps:.0f} %")
-    shown = ["train/loss", state.started.metric if state.started else ""]
+    losses = [key for key in state.latest if key.startswith("train/loss")]
+    shown = [*losses, state.started.metric if state.started else ""]
     parts += [f"{key} {value:.4g}" for key in dict.fromkeys(shown) if (value := state.latest.get(key)) is not None]
     if state.steps_per_s:
         parts.append(f"{state.steps_per_s:,.0f} steps/s")

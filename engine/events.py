@@ -40,7 +40,7 @@ class RunStarted(Event, frozen=True, tag=True):
     steps_per_epoch: AtLeastOne
     epochs: AtLeastOne
     metric: str
-    """The value that says how good the run is, such as `val/accuracy`."""
+    """The value that says how good the run is, such as `val/accuracy`; empty where none does."""
     higher_is_better: bool
     elapsed_s: Duration = 0.0
     """Training time before this start."""
@@ -93,6 +93,8 @@ class FigureDrawn(Event, frozen=True, tag=True):
     kind: str
     title: str
     file: str
+    epoch: Count | None = None
+    """Of a picture that is kept: the epoch it stands for. Others are replaced by the next of their name."""
 
 
 class CheckpointSaved(Event, frozen=True, tag=True):
@@ -125,6 +127,17 @@ class CommandRejected(Event, frozen=True, tag=True):
 
     command: str
     reason: str
+
+
+class Answered(Event, frozen=True, tag=True):
+    """The model was asked something by a person."""
+
+    id: str
+    """The command's."""
+    values: dict[str, float]
+    """A probability for each class, by its name."""
+    refusal: str = ""
+    """Why there is no answer, empty if there is one."""
 
 
 class LineLogged(Event, frozen=True, tag=True):
@@ -174,6 +187,7 @@ AnyEvent = (
     | RunContinued
     | LearningRateChanged
     | CommandRejected
+    | Answered
     | LineLogged
     | RunFinished
     | RunStopped

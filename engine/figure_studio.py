@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from engine.data.bundle import DataBundle, Split
@@ -47,22 +48,35 @@ class FigureStudio:
             return
         began_s = time.perf_counter()
         self._drawn_step = step
-        try:
+        with self._told_once(step):
             for figure in self._task.figures(self._sample):
                 self._store(figure, step)
-        except (RuntimeError, ValueError, ArithmeticError, LookupError, TypeError) as error:
-            self._tell_once("figures", f"figures can't be drawn: {type(error).__name__}: {error}", step)
         took_s = time.perf_counter() - began_s
         self._due_at_s = time.perf_counter() + max(SHORTEST_S, COST_RATIO * took_s)
 
-    def _store(self, figure: Figure, step: int) -> None:
+    def keep(self, step: int, epoch: int) -> None:
+        """Let the task end its epoch, and keep the pictures it gives."""
+        with self._told_once(step):
+            for figure in self._task.end_epoch(epoch):
+                self._store(figure, step, epoch)
+
+    @contextmanager
+    def _told_once(self, step: int) -> Iterator[None]:
         try:
-            file = save_figure(self._folder, figure)
+            yield
+        except (RuntimeError, ValueError, ArithmeticError, LookupError, TypeError) as error:
+            self._tell_once("figures", f"figures can't be drawn: {type(error).__name__}: {error}", step)
+
+    def _store(self, figure: Figure, step: int, epoch: int | None = None) -> None:
+        try:
+            file = save_figure(self._folder, figure, epoch)
         except OSError as error:
             self._tell_once(figure.name, f"figure {figure.name} can't be saved: {error.strerror}", step)
             return
         self._publish(
-            FigureDrawn(step=step, name=figure.name, kind=figure.kind, title=figure.title, file=f"figures/{file}")
+            FigureDrawn(
+                step=step, name=figure.name, kind=figure.kind, title=figure.title, file=f"figures/{file}", epoch=epoch
+            )
         )
 
     def _tell_once(self, what: str, text: str, step: int) -> None:

@@ -7,9 +7,12 @@ regions   classes (H, W) int16: predicted class of each grid point, row 0 at the
 curve     x (N,), y (N,): data; line_x (M,), line_y (M,): the model; optional truth_y (M,): without noise;
           optional boundary (1,): x where a decision flips
 matrix    counts (C, C) int64: rows are true classes, columns predicted ones; names (C,) str
-mistakes  images (N, H, W) uint8, worst first; truth (N,) int16; guess (N,) int16; confidence (N,) float32;
-          names (C,) str
+mistakes  images (N, H, W) or, in colour, (N, H, W, 3) uint8, worst first; truth (N,) int16; guess (N,)
+          int16; confidence (N,) float32; names (C,) str
 weights   images (N, H, W) float32: signed, scaled by the viewer; names (N,) str
+gallery   titles (K,) str: headings of groups of pictures; for each group k an array images_k: uint8 (N, H, W) or, in
+          colour, (N, H, W, 3), or float32 (N, H, W): signed, scaled by the viewer
+words     labels (N,) str, texts (N,) str: lines that belong to labels; optional wanted (1,): what each should be
 compare   names (N,) str; learned (N,) float64; truth (N,) float64
 metrics   keys (K,) str: metrics of the run, to be plotted over its steps
 """
@@ -25,7 +28,7 @@ from typing import Any, Literal
 
 import numpy as np
 
-Kind = Literal["regions", "curve", "matrix", "mistakes", "weights", "compare", "metrics"]
+Kind = Literal["regions", "curve", "matrix", "mistakes", "weights", "gallery", "words", "compare", "metrics"]
 FIGURE_LIMIT_BYTES = 16 << 20
 
 
@@ -44,22 +47,25 @@ class FigureError(Exception):
     """A stored figure that can't be shown; the message is one line."""
 
 
-def save_figure(folder: Path, figure: Figure) -> str:
+def save_figure(folder: Path, figure: Figure, epoch: int | None = None) -> str:
     """Write a figure into `folder`, whole or not at all; returns its file's name.
+
+    It takes the place of the one before, or stands beside those of other epochs.
 
     Raises:
         OSError: it could not be written.
     """
+    file_name = f"{figure.name}.npz" if epoch is None else f"{figure.name}-epoch-{epoch:06}.npz"
     fd, draft = tempfile.mkstemp(prefix=f".{figure.name}-", suffix=".npz", dir=folder)
     try:
         with os.fdopen(fd, "wb") as file:
             np.savez_compressed(file, allow_pickle=False, **figure.arrays)
         os.chmod(draft, 0o644)
-        os.replace(draft, folder / f"{figure.name}.npz")
+        os.replace(draft, folder / file_name)
     except BaseException:
         os.unlink(draft)
         raise
-    return f"{figure.name}.npz"
+    return file_name
 
 
 def load_figure(path: Path) -> dict[str, np.ndarray[Any, Any]]:

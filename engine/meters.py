@@ -91,7 +91,7 @@ class Meter:
                     step=row.step, steps=row.steps, elapsed_s=round(row.elapsed_s, 4), lr=row.lr, values=values
                 )
             )
-            if values.get("train/loss", 0.0) is None:
+            if any(value is None and key.startswith("train/loss") for key, value in values.items()):
                 raise NotFinite(row.step, row.steps, row.lr)
 
     def _close_row(self, step: int, elapsed_s: float, lr: float) -> None:

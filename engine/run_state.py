@@ -85,6 +85,11 @@ class RunState:
     best: Best | None = None
     heartbeat: ev.Heartbeat | None = None
     figures: dict[str, ev.FigureDrawn] = field(default_factory=dict)
+    """The latest picture of each name."""
+    kept: dict[str, list[ev.FigureDrawn]] = field(default_factory=dict)
+    """Pictures of past epochs by name, in the order of their epochs."""
+    answer: ev.Answered | None = None
+    """The last answer to a question."""
     markers: list[Marker] = field(default_factory=list)
     lines: list[Line] = field(default_factory=list)
     checkpoint: ev.CheckpointSaved | None = None
@@ -159,6 +164,7 @@ class RunState:
             series.cut(step)
         self.latest = {key: _last(series) for key, series in self.series.items() if len(series)}
         self.markers = [marker for marker in self.markers if marker.step <= step]
+        self.kept = {name: [drawn for drawn in kept if drawn.step <= step] for name, kept in self.kept.items()}
         if self.best and self.best.step > step:
             self.best = None
             metric = self.series.get(self.started.metric) if self.started else None
@@ -195,7 +201,7 @@ class RunState:
 
     def _measure_speed(self) -> None:
         """Steps per second over the last few seconds of training."""
-        series = self.series.get("train/loss")
+        series = next((series for key, series in self.series.items() if key.startswith("train/")), None)
         if series is None or len(series) < 2:
             self.steps_per_s = self.step / self.elapsed_s if self.elapsed_s > 0 else 0.0
             return
@@ -212,7 +218,16 @@ class RunState:
         self.heartbeat, self.step = event, max(self.step, event.step)
 
     def _drew(self, event: ev.FigureDrawn) -> None:
-        self.figures[event.name] = event
+        if event.epoch is None:
+            self.figures[event.name] = event
+        else:
+            kept = self.kept.setdefault(event.name, [])
+            while kept and (kept[-1].epoch or 0) >= event.epoch:  # the epoch was trained again after a crash
+                kept.pop()
+            kept.append(event)
+
+    def _answered(self, event: ev.Answered) -> None:
+        self.answer = event
 
     def _saved(self, event: ev.CheckpointSaved) -> None:
         self.checkpoint = event
@@ -287,6 +302,7 @@ _FOLDS: dict[type, Any] = {
     ev.RunContinued: RunState._continued,
     ev.LearningRateChanged: RunState._lr_changed,
     ev.CommandRejected: RunState._rejected,
+    ev.Answered: RunState._answered,
     ev.LineLogged: RunState._line,
     ev.RunFinished: RunState._finished,
     ev.RunStopped: RunState._stopped,

@@ -15,7 +15,6 @@ from engine import commands as cmd
 from engine import events as ev
 from engine.batches import Batches, evaluation_batches
 from engine.checkpoint import Checkpoint, CheckpointStore, random_states, restore_random_states
-from engine.data.bundle import DataBundle
 from engine.devices import device_name
 from engine.figure_studio import FigureStudio
 from engine.inbox import Inbox
@@ -23,7 +22,7 @@ from engine.meters import Meter, to_floats
 from engine.run_folder import RunFolder
 from engine.schedules import lr_factor
 from engine.schema import RunConfig
-from engine.tasks.base import Observation, Task
+from engine.tasks.base import CannotAnswer, Observation, Task
 
 LR_SAVED_WITHIN_S = 1.0
 
@@ -36,7 +35,6 @@ class Trainer:
     Args:
         config: What to train.
         task: The modules, and what a step means.
-        data: The samples, on `device`.
         device: Where to compute.
         folder: Where checkpoints and figures go.
         inbox: Commands to obey.
@@ -47,21 +45,20 @@ class Trainer:
         self,
         config: RunConfig,
         task: Task,
-        data: DataBundle,
         device: torch.device,
         folder: RunFolder,
         inbox: Inbox,
         publish: Callable[[ev.AnyEvent], None],
     ) -> None:
         self._config, self._settings = config, config.trainer
-        self._task, self._data, self._device = task, data, device
+        self._task, self._data, self._device = task, task.data, device
         self._inbox, self._publish = inbox, publish
-        self._batches = Batches(data, self._settings.batch_size, self._settings.seed, self._settings.shuffle)
+        self._batches = Batches(self._data, self._settings.batch_size, self._settings.seed, self._settings.shuffle)
         self._steps_per_epoch = len(self._batches)
         self._store = CheckpointStore(folder.checkpoints)
-        self._studio = FigureStudio(task, data, folder.figures, self._tell)
+        self._studio = FigureStudio(task, self._data, folder.figures, self._tell)
         self._meter = Meter(task, self._settings.epochs * self._steps_per_epoch, self._settings.log_every, publish)
-        self._split = "val" if data.val else "train"
+        self._split = "val" if self._data.val else "train"
 
         self.step = 0
         self.paused = False
@@ -131,6 +128,7 @@ class Trainer:
         if self._epoch == self._settings.epochs or self._epoch % self._settings.eval_interval() == 0:
             self._meter.flush_all(self.step, self.elapsed_s(), self._lr)
             self._evaluate()
+            self._studio.keep(self.step, self._epoch)
             self._tell(ev.EpochEnded(step=self.step, epoch=self._epoch, elapsed_s=round(self.elapsed_s(), 4)))
 
     def _evaluate(self) -> None:
@@ -221,6 +219,15 @@ class Trainer:
                 self._change_lr(lr)
             case cmd.ScaleLearningRate(factor=factor):
                 self._change_lr(self._base_lr * factor)
+            case cmd.Ask(id=id, text=text):
+                self._answer(id, text)
+
+    def _answer(self, id: str, text: str) -> None:
+        try:
+            event = ev.Answered(step=self.step, id=id, values=self._task.answer(text))
+        except CannotAnswer as error:
+            event = ev.Answered(step=self.step, id=id, values={}, refusal=str(error))
+        self._tell(event)
 
     def _pause(self) -> None:
         """Wait for a command to go on or to stop; others are obeyed meanwhile, and time does not count."""
@@ -301,6 +308,7 @@ class Trainer:
             "evaluations_since_best": self._evaluations_since_best,
             "optimizers": {name: optimizer.state_dict() for name, optimizer in self._task.optimizers.items()},
             "task": self._task.extra_state(),
+            "data": self._data.card(),
             "random": random_states(self._device),
         }
 
@@ -327,7 +335,7 @@ class Trainer:
 
     @property
     def _metric(self) -> str:
-        return f"{self._split}/{self._task.metric}"
+        return f"{self._split}/{self._task.metric}" if self._task.metric else ""
 
     def _announce(self) -> None:
         self._tell(

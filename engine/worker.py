@@ -94,7 +94,7 @@ class Worker:
         with told_of(self._publish):
             data = load_data(config.data, settings.seed, self._data_dir).to(device)
         task = build_task(config, data, device)
-        return Trainer(config, task, data, device, self._folder, self._inbox, self._publish)
+        return Trainer(config, task, device, self._folder, self._inbox, self._publish)
 
 
 def configure_torch(settings: Settings, device: torch.device) -> None:

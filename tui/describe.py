@@ -60,15 +60,28 @@ def _samples(facts: DataFacts) -> str:
     """What goes in, what comes out, and how many of them there are."""
     if facts.input_shape is None:
         return "known once the file is read"
-    shape = "x".join(map(str, facts.input_shape))
-    inputs = f"{shape} {facts.inputs}" if facts.inputs != "features" else _count(facts.input_shape[0], "feature")
-    outputs = {"numbers": _count(facts.outputs, "number"), "binary": "yes or no", "classes": f"{facts.outputs} classes"}
-    parts = [f"{inputs} → {outputs[facts.targets]}"]
+    parts = [f"{_inputs(facts, facts.input_shape)} → {_outputs(facts)}"]
     if facts.train_rows is not None:
         parts.append(f"{facts.train_rows:,} to train on")
     if facts.val_rows:
         parts.append(f"{facts.val_rows:,} held out")
     return ", ".join(parts)
+
+
+def _inputs(facts: DataFacts, shape: tuple[int, ...]) -> str:
+    if facts.inputs == "image":
+        return f"{'x'.join(map(str, shape))} image"
+    return _count(shape[0], "token" if facts.inputs == "tokens" else "feature")
+
+
+def _outputs(facts: DataFacts) -> str:
+    if facts.targets == "binary":
+        return "yes or no"
+    if facts.outputs is None:
+        return "classes"
+    if facts.targets == "numbers":
+        return _count(facts.outputs, "number")
+    return f"{facts.outputs} classes{' for each' if facts.targets == 'class-sequence' else ''}"
 
 
 def _count(number: int, noun: str) -> str:

@@ -12,11 +12,12 @@ from engine.data.bundle import DataBundle, DataError, Split
 from engine.data.draws import floats
 from engine.data.splits import hold_out, standardised
 from engine.schema import data as schema
+from engine.schema.image_data import Digits
 
 HELD_OUT = 0.2
 
 
-def load_digits(data: schema.Digits, seed: int, data_dir: Path) -> DataBundle:
+def load_digits(data: Digits, seed: int, data_dir: Path) -> DataBundle:
     """8x8 digits, pixels from 0 to 1."""
     table = _table("digits.csv.gz")
     images, classes = floats(table[:, :-1] / 16).reshape(-1, 1, 8, 8), torch.from_numpy(table[:, -1].astype(np.int64))

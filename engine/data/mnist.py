@@ -10,7 +10,7 @@ import torch
 from engine.data.bundle import DataBundle, DataError, Split
 from engine.data.download import Download, fetch
 from engine.data.idx import read_idx
-from engine.schema import data as schema
+from engine.schema import image_data as schema
 from engine.text import plain
 
 CLASSES = 10
@@ -56,8 +56,8 @@ def _load(family: Family, normalise: bool, data_dir: Path) -> DataBundle:
         input_shape=(1, SIDE, SIDE),
         outputs=CLASSES,
         class_names=family.class_names,
-        mean=family.mean if normalise else 0.0,
-        std=family.std if normalise else 1.0,
+        mean=(family.mean if normalise else 0.0,),
+        std=(family.std if normalise else 1.0,),
     )
 
 

@@ -110,6 +110,7 @@ def _drawn(
     true_parameters: dict[str, float] | None = None,
 ) -> DataBundle:
     assert facts.input_shape is not None and facts.train_rows is not None and facts.val_rows is not None
+    assert facts.outputs is not None
     return DataBundle(
         train=draw(facts.train_rows, "train"),
         val=draw(facts.val_rows, "val"),

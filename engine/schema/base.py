@@ -7,6 +7,9 @@ from typing import Literal, NamedTuple, NoReturn
 from pydantic import BaseModel, ConfigDict
 from pydantic_core import PydanticCustomError
 
+Inputs = Literal["features", "image", "tokens"]
+Targets = Literal["numbers", "binary", "classes", "class-sequence"]
+
 
 class Section(BaseModel):
     """A frozen, closed model: an unknown key is an error, NaN and infinity are not numbers."""
@@ -15,18 +18,20 @@ class Section(BaseModel):
 
 
 class DataFacts(NamedTuple):
-    """What can be said of a data set without loading it. None: known only once its file is read."""
+    """What can be said of a data set without loading it. None: known only once it is loaded."""
 
-    inputs: Literal["features", "image", "tokens"]
+    inputs: Inputs | None
     """What one sample is."""
     input_shape: tuple[int, ...] | None
-    """Shape of one sample; images are (channels, height, width)."""
-    targets: Literal["numbers", "binary", "classes"]
-    """What the targets are: real numbers, 0 or 1, or class indices."""
-    outputs: int
+    """Shape of one sample; images are (channels, height, width), tokens (length,)."""
+    targets: Targets
+    """What the targets are: real numbers, 0 or 1, a class index, or a class index for each token."""
+    outputs: int | None
     """Width of the model's output: target numbers, 1 for binary, or the number of classes."""
     train_rows: int | None
     val_rows: int | None
+    vocabulary: int | None = None
+    """Of tokens: how many there may be."""
 
 
 def reject(field: str, message: str) -> NoReturn:

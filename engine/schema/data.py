@@ -9,6 +9,9 @@ from pydantic import Field
 
 from engine.csv_shape import csv_shape, held_out_rows
 from engine.schema.base import DataFacts, Section
+from engine.schema.custom import CustomData
+from engine.schema.image_data import Cifar10, Digits, FashionMnist, ImageFolder, Mnist
+from engine.schema.text_data import Hello, Imdb, Tsv
 
 Rows = Annotated[int, Field(ge=1, le=10_000_000)]
 Noise = Annotated[float, Field(ge=0, le=100)]
@@ -106,15 +109,6 @@ class Spiral(Section):
         )
 
 
-class Digits(Section):
-    """scikit-learn's 1,797 handwritten digits of 8x8 pixels, real data without a network; a fifth is held out."""
-
-    kind: Literal["digits"] = "digits"
-
-    def facts(self, data_dir: Path | None = None) -> DataFacts:
-        return DataFacts("image", (1, 8, 8), "classes", 10, 1437, 360)
-
-
 class BreastCancer(Section):
     """569 tumours, 30 measurements, malignant or benign (bundled with scikit-learn); a fifth is held out."""
 
@@ -163,30 +157,6 @@ class Csv(Section):
         return unknown._replace(input_shape=(columns - 1,), train_rows=rows - held_out, val_rows=held_out)
 
 
-class Mnist(Section):
-    """70,000 handwritten digits, 28x28; the usual 10,000 are held out."""
-
-    kind: Literal["mnist"] = "mnist"
-    normalise: bool = Field(
-        True, description="Shift and scale pixels by the data set's mean and deviation (0.1307, 0.3081); else 0 to 1."
-    )
-
-    def facts(self, data_dir: Path | None = None) -> DataFacts:
-        return DataFacts("image", (1, 28, 28), "classes", 10, 60_000, 10_000)
-
-
-class FashionMnist(Section):
-    """70,000 pictures of clothes, 28x28, ten classes; the usual 10,000 are held out."""
-
-    kind: Literal["fashion-mnist"] = "fashion-mnist"
-    normalise: bool = Field(
-        False, description="Shift and scale pixels by the data set's mean and deviation (0.2860, 0.3530); else 0 to 1."
-    )
-
-    def facts(self, data_dir: Path | None = None) -> DataFacts:
-        return DataFacts("image", (1, 28, 28), "classes", 10, 60_000, 10_000)
-
-
 Data = Annotated[
     Points
     | LinearSynthetic
@@ -200,6 +170,12 @@ Data = Annotated[
     | BreastCancer
     | Csv
     | Mnist
-    | FashionMnist,
+    | FashionMnist
+    | Cifar10
+    | ImageFolder
+    | Imdb
+    | Tsv
+    | Hello
+    | CustomData,
     Field(discriminator="kind"),
 ]

@@ -17,7 +17,7 @@ from engine.schema.run import RunConfig
 SECTIONS = ("task", "data", "model", "optimizer", "schedule", "trainer", "display")
 """Sections in the order in which people think of them."""
 
-Shape = Literal["integer", "number", "text", "switch", "choice", "list"]
+Shape = Literal["integer", "number", "text", "switch", "choice", "list", "table"]
 
 
 @dataclass(frozen=True)
@@ -111,6 +111,8 @@ def _shape(annotation: Any) -> tuple[Shape, tuple[str, ...], list[Any]]:
         return shape, words, [*bounds, *args[1:]]
     if origin is Literal:
         return "choice", tuple(map(str, args)), []
+    if origin is dict:
+        return "table", (), []
     if origin is list:
         return "list", (), _shape(args[0])[2]
     if origin in (Union, UnionType):

@@ -1,4 +1,4 @@
-"""Architectures a run can train."""
+"""Architectures a run can train. `layers` tells what they are made of without building them."""
 
 from __future__ import annotations
 
@@ -8,12 +8,15 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from engine.schema.base import DataFacts, Section
+from engine.schema.base import DataFacts
+from engine.schema.custom import CustomModel
+from engine.schema.image_model import Cnn, Dcgan
+from engine.schema.layers import Layer, dense, flatten, same
+from engine.schema.model_base import Activation, Dropout, ModelSection, Width
+from engine.schema.text_model import Lstm, Rnn
 
-Width = Annotated[int, Field(ge=1, le=65536)]
 
-
-class Linear(Section):
+class Linear(ModelSection):
     """One affine map from the flattened input to the output."""
 
     kind: Literal["linear"] = "linear"
@@ -22,33 +25,38 @@ class Linear(Section):
     )
     init_std: float = Field(0.01, gt=0, le=10, description="Standard deviation of normal initial weights.")
 
-    def parameter_count(self, facts: DataFacts) -> int | None:
-        """How many numbers training adjusts; None while the input's shape is unknown."""
-        if facts.input_shape is None:
+    def layers(self, facts: DataFacts) -> list[Layer] | None:
+        if facts.input_shape is None or facts.outputs is None:
             return None
-        return (prod(facts.input_shape) + 1) * facts.outputs
+        return [dense("model", prod(facts.input_shape), facts.outputs)]
 
 
-class Mlp(Section):
+class Mlp(ModelSection):
     """Fully connected layers with an activation between them."""
 
     kind: Literal["mlp"] = "mlp"
     hidden: list[Width] = Field([128], min_length=1, max_length=64, description="Width of each hidden layer.")
-    activation: Literal["none", "relu", "tanh", "sigmoid", "gelu"] = Field(
+    activation: Activation = Field(
         "relu", description="What follows each hidden layer; none leaves a chain of linear maps."
     )
     norm: Literal["none", "batch", "layer"] = Field(
         "none", description="Normalisation between each hidden layer and its activation."
     )
-    dropout: float = Field(0.0, ge=0, lt=1, description="Share of hidden units silenced at each training step.")
+    dropout: Dropout = Field(0.0, description="Share of hidden units silenced at each training step.")
 
-    def parameter_count(self, facts: DataFacts) -> int | None:
-        """How many numbers training adjusts; None while the input's shape is unknown."""
-        if facts.input_shape is None:
+    def layers(self, facts: DataFacts) -> list[Layer] | None:
+        if facts.input_shape is None or facts.outputs is None:
             return None
-        widths = [prod(facts.input_shape), *self.hidden, facts.outputs]
-        affine = sum((fan_in + 1) * fan_out for fan_in, fan_out in pairwise(widths))
-        return affine + (0 if self.norm == "none" else 2 * sum(self.hidden))
+        found = [flatten("flatten", facts.input_shape)]
+        for place, (width_in, width) in enumerate(pairwise([prod(facts.input_shape), *self.hidden]), 1):
+            found.append(dense(f"hidden{place}", width_in, width))
+            if self.norm != "none":
+                found.append(same(f"norm{place}", (width,), 2 * width))
+            if self.activation != "none":
+                found.append(same(f"activation{place}", (width,)))
+            if self.dropout:
+                found.append(same(f"dropout{place}", (width,)))
+        return [*found, dense("output", self.hidden[-1], facts.outputs)]
 
 
-Model = Annotated[Linear | Mlp, Field(discriminator="kind")]
+Model = Annotated[Linear | Mlp | Cnn | Dcgan | Lstm | Rnn | CustomModel, Field(discriminator="kind")]

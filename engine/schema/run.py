@@ -4,18 +4,26 @@ from __future__ import annotations
 
 from math import ceil
 from pathlib import Path
+from typing import get_args
 
 from pydantic import Field, model_validator
 
 from engine.schema.base import DataFacts, Section, reject
+from engine.schema.custom import CustomModel
 from engine.schema.data import Data
 from engine.schema.model import Linear, Mlp, Model
 from engine.schema.optimizer import Muon, Optimizer, Sgd
 from engine.schema.schedule import Constant, Schedule
-from engine.schema.task import Classification, ClassificationNumpy, RegressionScratch, Task
+from engine.schema.task import Classification, ClassificationNumpy, Gan, RegressionScratch, Task
 from engine.schema.trainer import Display, Trainer
 
-FITTING_TASK = {"numbers": "regression", "binary": "binary-classification", "classes": "classification"}
+FITTING_TASK = {
+    "numbers": "regression",
+    "binary": "binary-classification",
+    "classes": "classification",
+    "class-sequence": "token-classification",
+}
+INPUTS_IN_WORDS = {"features": "features", "image": "images", "tokens": "token ids"}
 
 
 class RunConfig(Section):
@@ -36,10 +44,13 @@ class RunConfig(Section):
     @model_validator(mode="after")
     def _sections_fit(self) -> RunConfig:
         _check_task_fits_data(self)
+        _check_model_fits(self)
         if isinstance(self.task, RegressionScratch):
             _check_scratch(self)
         if isinstance(self.task, ClassificationNumpy):
             _check_numpy(self)
+        if isinstance(self.task, Gan):
+            _check_gan(self)
         if isinstance(self.optimizer, Muon) and isinstance(self.model, Linear):
             reject(
                 "optimizer.kind",
@@ -72,6 +83,31 @@ def _check_task_fits_data(config: RunConfig) -> None:
             f"data '{config.data.kind}' has {targets} as targets; task '{config.task.kind}' wants "
             f"{' or '.join(config.task.targets)}: choose task '{fitting}'",
         )
+
+
+def _check_model_fits(config: RunConfig) -> None:
+    """The model can be fed with this data, and be trained by this task."""
+    data, task, model, inputs = config.data.kind, config.task.kind, config.model, config.facts().inputs
+    models = [other for other in get_args(get_args(Model)[0]) if other is not CustomModel]
+    eating = [other for other in models if inputs is None or inputs in other.inputs]
+    fitting = [str(other.model_fields["kind"].default) for other in eating if task in other.tasks]
+    if inputs is not None and inputs not in model.inputs:
+        wanted = " or ".join(INPUTS_IN_WORDS[name] for name in model.inputs)
+        choose = f"choose model {' or '.join(fitting)}" if fitting else "choose other data"
+        reject(
+            "model.kind",
+            f"data '{data}' yields {INPUTS_IN_WORDS[inputs]}; model '{model.kind}' wants {wanted}: {choose}",
+        )
+    if task not in model.tasks:
+        choose = f"choose model {' or '.join(fitting)}" if fitting else f"choose task {' or '.join(model.tasks)}"
+        reject("model.kind", f"task '{task}' can't train model '{model.kind}': {choose}")
+
+
+def _check_gan(config: RunConfig) -> None:
+    if config.trainer.patience:
+        reject("trainer.patience", "task 'gan' has no single number that says how good it is: set patience to 0")
+    if config.trainer.compile:
+        reject("trainer.compile", "task 'gan' runs two networks in turn, uncompiled: switch compile off")
 
 
 def _check_plain_sgd(config: RunConfig) -> None:

@@ -56,7 +56,34 @@ class ClassificationNumpy(Section):
     loss: Literal["cross-entropy"] = Field("cross-entropy", description="Cross-entropy on logits.")
 
 
+class TokenClassification(Section):
+    """Choose one of several classes for each token of a sequence."""
+
+    targets: ClassVar = ("class-sequence",)
+    kind: Literal["token-classification"] = "token-classification"
+    loss: Literal["cross-entropy"] = Field(
+        "cross-entropy", description="Cross-entropy on logits, averaged over tokens."
+    )
+
+
+class Gan(Section):
+    """A generator against a discriminator, updated in turn (Goodfellow et al., 2014). Labels are not used."""
+
+    targets: ClassVar = ("numbers", "binary", "classes")
+    kind: Literal["gan"] = "gan"
+    loss: Literal["bce"] = Field("bce", description="Binary cross-entropy; the generator's is the non-saturating one.")
+    samples: int = Field(
+        64, ge=1, le=256, description="Pictures that are drawn from noise which stays the same all through the run."
+    )
+
+
 Task = Annotated[
-    Regression | RegressionScratch | BinaryClassification | Classification | ClassificationNumpy,
+    Regression
+    | RegressionScratch
+    | BinaryClassification
+    | Classification
+    | ClassificationNumpy
+    | TokenClassification
+    | Gan,
     Field(discriminator="kind"),
 ]

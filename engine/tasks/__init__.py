@@ -6,14 +6,14 @@ import torch
 
 from engine.data.bundle import DataBundle
 from engine.schema import RunConfig
-from engine.tasks.base import Observation, Task
+from engine.tasks.base import CannotAnswer, Observation, Task
 from engine.tasks.binary import BinaryClassificationTask
 from engine.tasks.classification import ClassificationTask
 from engine.tasks.numpy_classification import NumpyClassificationTask
 from engine.tasks.regression import RegressionTask
 from engine.tasks.regression_scratch import RegressionScratchTask
 
-__all__ = ["Observation", "Task", "build_task"]
+__all__ = ["CannotAnswer", "Observation", "Task", "build_task"]
 
 _TASKS: dict[str, type[Task]] = {
     "regression": RegressionTask,

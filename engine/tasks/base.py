@@ -13,6 +13,11 @@ from engine.data.bundle import DataBundle, Split
 from engine.figures import Figure
 from engine.schema import RunConfig
 
+
+class CannotAnswer(Exception):
+    """A question that a model can't answer; the message is one line."""
+
+
 Observation = Mapping[str, Tensor]
 """What a step leaves to be measured later, detached and on the device: `loss`, and perhaps outputs and targets."""
 
@@ -24,11 +29,12 @@ class Task(ABC):
     """
 
     metric: ClassVar[str]
-    """The value that says how good a run is, without its split: `loss` or `accuracy`."""
+    """The value that says how good a run is, without its split: `loss` or `accuracy`; empty where none does."""
     higher_is_better: ClassVar[bool]
 
     config: RunConfig
     data: DataBundle
+    """What it is trained on: what it was given, perhaps prepared otherwise."""
     device: torch.device
     modules: dict[str, nn.Module]
     """Modules whose weights make the model, by name."""
@@ -66,6 +72,21 @@ class Task(ABC):
         Must leave random states, modes and weights as they were.
         """
         return []
+
+    def end_epoch(self, epoch: int) -> list[Figure]:
+        """Called when `epoch` epochs are over and an evaluation is due; gives pictures to be kept for that epoch.
+
+        As `figures`, it must leave random states, modes and weights as they were.
+        """
+        return []
+
+    def answer(self, text: str) -> dict[str, float]:
+        """What the model makes of a person's `text`: a probability for each class, by its name.
+
+        Raises:
+            CannotAnswer: this task takes no text, or not this one.
+        """
+        raise CannotAnswer(f"task '{self.config.task.kind}' on data '{self.config.data.kind}' takes no text")
 
     def extra_state(self) -> dict[str, Any]:
         """More to keep in a checkpoint: tensors, numbers, strings, lists and dicts of them."""

@@ -186,6 +186,22 @@ def test_steps_never_fall_whatever_is_resumed(before: list[int], after: list[int
     assert steps == sorted(steps)
 
 
+def kept(step: int, epoch: int) -> ev.FigureDrawn:
+    file = f"figures/samples-{epoch}.npz"
+    return ev.FigureDrawn(step=step, name="samples", kind="gallery", title="t", file=file, epoch=epoch)
+
+
+def test_pictures_of_epochs_are_kept_in_order_and_void_once_their_epoch_is_trained_again() -> None:
+    latest = ev.FigureDrawn(step=35, name="samples", kind="gallery", title="t", file="figures/samples.npz")
+    state = folded(started(), kept(10, 1), kept(20, 2), logged(30), kept(30, 3), latest)
+    assert [drawn.epoch for drawn in state.kept["samples"]] == [1, 2, 3]
+    assert state.figures["samples"] is latest
+    state.apply(started(20))
+    assert [drawn.epoch for drawn in state.kept["samples"]] == [1, 2]
+    state.apply_all([kept(20, 2), kept(30, 3)])
+    assert [drawn.epoch for drawn in state.kept["samples"]] == [1, 2, 3]
+
+
 def test_every_event_is_folded_and_survives_its_json() -> None:
     events: list[ev.AnyEvent] = [
         started(),
@@ -199,6 +215,7 @@ def test_every_event_is_folded_and_survives_its_json() -> None:
         ev.RunContinued(step=1),
         ev.LearningRateChanged(step=1, old=0.1, new=0.2),
         ev.CommandRejected(step=1, command="pause", reason="r"),
+        ev.Answered(step=1, id="x", values={"positive": 0.9}),
         ev.LineLogged(step=1, level="info", text="t"),
         ev.RunFinished(step=1, elapsed_s=0.1),
         ev.RunStopped(step=1, elapsed_s=0.1, reason="asked"),

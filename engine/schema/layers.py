@@ -1,0 +1,41 @@
+"""What a network is made of, layer by layer, known without building it."""
+
+from __future__ import annotations
+
+from math import prod
+from typing import NamedTuple
+
+
+class Layer(NamedTuple):
+    """One layer of a network. Counts are for one sample."""
+
+    name: str
+    """Dotted, as in the module's own `named_modules`."""
+    output_shape: tuple[int, ...]
+    """Without the batch dimension."""
+    parameters: int = 0
+    multiply_adds: int = 0
+    """Of convolutions and matrix products; what norms, activations and pooling compute is not counted."""
+
+
+def dense(name: str, width_in: int, width: int) -> Layer:
+    """A fully connected layer with a bias."""
+    return Layer(name, (width,), (width_in + 1) * width, width_in * width)
+
+
+def same(name: str, shape: tuple[int, ...], parameters: int = 0) -> Layer:
+    """A layer that keeps the shape: an activation, a norm, dropout."""
+    return Layer(name, shape, parameters)
+
+
+def flatten(name: str, shape: tuple[int, ...]) -> Layer:
+    """All numbers of a sample in one row."""
+    return Layer(name, (prod(shape),))
+
+
+def conv(
+    name: str, shape: tuple[int, ...], channels: int, kernel: int, size: tuple[int, int], bias: bool = True
+) -> Layer:
+    """A convolution of (C, H, W) inputs of `shape` to `channels` maps of `size` (height, width)."""
+    weights = shape[0] * channels * kernel * kernel
+    return Layer(name, (channels, *size), weights + bias * channels, weights * prod(size))
