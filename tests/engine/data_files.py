@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import gzip
 import struct
+from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
+from PIL import Image
+
+CIFAR10_FOLDER = "cifar-10-batches-py"
 
 
 def idx_bytes(array: np.ndarray) -> bytes:
@@ -35,3 +39,51 @@ def write_table(path: Path, rows: int = 40, features: int = 8) -> Path:
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_bytes(gzip.compress("\n".join(lines).encode() + b"\n"))
     return path
+
+
+def write_pictures(folder: Path, classes: Mapping[str, int], side: int = 64, mode: str = "RGB") -> Path:
+    """A folder below `folder` for each class, with so many .png of its own colour; a class may be "train/cats"."""
+    rng = np.random.default_rng(0)
+    for place, (name, count) in enumerate(classes.items()):
+        (folder / name).mkdir(parents=True)
+        for number in range(count):
+            pixels = rng.integers(0, 80, (side, side, 4))
+            pixels[..., place % 3] += 150
+            Image.fromarray(pixels.astype(np.uint8)).convert(mode).save(folder / name / f"{number:03}.png")
+    return folder
+
+
+def write_emoji(data_dir: Path, count: int = 8) -> Path:
+    """A small stand-in for the emoji: one class folder of 64x64 pictures, partly transparent; returns the data set's."""
+    return write_pictures(data_dir / "noto_emoji64", {"emoji": count}, mode="RGBA")
+
+
+def write_cifar10(data_dir: Path, train: int = 70, val: int = 20) -> Path:
+    """A small stand-in for CIFAR-10 as its archive unpacks; returns the folder. `train` is divided by 5."""
+    folder = data_dir / CIFAR10_FOLDER
+    folder.mkdir(parents=True)
+    rng = np.random.default_rng(0)
+    for name, rows in [*((f"data_batch_{number}", train // 5) for number in range(1, 6)), ("test_batch", val)]:
+        labels = np.arange(rows) % 10
+        rows_of_pixels = (rng.integers(0, 60, (rows, 3072)) + 20 * labels[:, None]).astype(np.uint8)
+        (folder / name).write_bytes(cifar10_batch(rows_of_pixels, labels.tolist()))
+    return folder
+
+
+def cifar10_batch(data: np.ndarray, labels: list[int]) -> bytes:
+    """A batch file as Python 2 pickled it: a dict of byte strings to a uint8 array (N, 3072) and a list of numbers."""
+    dtype = b"cnumpy\ndtype\n" + _py2_string(b"u1") + b"K\0K\1\x87R(K\3" + _py2_string(b"|") + b"NNN"
+    dtype += b"J\xff\xff\xff\xff" * 2 + b"K\0tb"
+    empty = b"cnumpy.core.multiarray\n_reconstruct\ncnumpy\nndarray\nK\0\x85" + _py2_string(b"b") + b"\x87R"
+    shape = b"(" + b"".join(map(_py2_int, data.shape)) + b"t"
+    array = empty + b"(K\1" + shape + dtype + b"\x89" + _py2_string(data.tobytes()) + b"tb"
+    numbers = b"](" + b"".join(map(_py2_int, labels)) + b"e"
+    return b"\x80\2}(" + _py2_string(b"data") + array + _py2_string(b"labels") + numbers + b"u."
+
+
+def _py2_string(value: bytes) -> bytes:
+    return b"T" + struct.pack("<i", len(value)) + value
+
+
+def _py2_int(value: int) -> bytes:
+    return b"J" + struct.pack("<i", value)
