@@ -54,7 +54,7 @@ def write_pictures(folder: Path, classes: Mapping[str, int], side: int = 64, mod
 
 
 def write_emoji(data_dir: Path, count: int = 8) -> Path:
-    """A small stand-in for the emoji: one class folder of 64x64 pictures, partly transparent; returns the data set's."""
+    """A small stand-in for the emoji: one class folder of 64x64 pictures, partly transparent; returns its parent."""
     return write_pictures(data_dir / "noto_emoji64", {"emoji": count}, mode="RGBA")
 
 
