@@ -54,6 +54,8 @@ class RunFollower:
         self.read_share = 0.0
         """How much of the log has been read."""
         self.is_caught_up = False
+        self.has_no_engine = False
+        """Whether it is known that the process which was to train it has gone."""
         self.console: tuple[str, ...] = ()
         """The last lines that the engine's process printed, for a run that died or never started."""
         self.rejections: list[ev.CommandRejected] = []
@@ -152,6 +154,8 @@ class RunFollower:
         ending = self.state.ending
         if ending is not None and status == "starting" and self._clock() - ending.at < CLOSING_S:
             status = self.state.status(engine_alive=False)
+        if status == "starting" and self.has_no_engine:
+            status = "died"
         wants_console = status == "died" or (status == "failed" and not self.state.started)
         return status, self._console_tail() if wants_console else ()
 

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import time
 from argparse import Namespace
-from collections.abc import Iterator
-from typing import NamedTuple
+from collections.abc import Callable, Iterator
+from math import isclose
+from typing import Any, NamedTuple
 
 from engine import commands as cmd
 from engine import events as ev
@@ -61,7 +62,8 @@ def stop(args: Namespace) -> int:
 def checkpoint(args: Namespace) -> int:
     """`dltui checkpoint RUN`."""
     run = _open(args)
-    event = _ask(run, cmd.SaveCheckpoint(), ev.CheckpointSaved)
+    # the engine saves on its own as well, and other viewers may be asking at the same time
+    event = _ask(run, cmd.SaveCheckpoint(), ev.CheckpointSaved, is_mine=lambda event: event.reason == "asked")
     assert isinstance(event, ev.CheckpointSaved)
     print(f"{run.name} saved {plain(str(run.folder.path / event.folder))}")
     return 0
@@ -71,7 +73,12 @@ def set_value(args: Namespace) -> int:
     """`dltui set RUN optimizer.lr=0.003`."""
     lr = parse_assignment(args.assignment, args.run)
     run = _open(args)
-    event = _ask(run, cmd.SetLearningRate(lr=lr), ev.LearningRateChanged)
+    event = _ask(
+        run,
+        cmd.SetLearningRate(lr=lr),
+        ev.LearningRateChanged,
+        is_mine=lambda event: isclose(event.new, lr, rel_tol=1e-5),
+    )
     assert isinstance(event, ev.LearningRateChanged)
     print(f"{run.name} changed optimizer.lr from {event.old:g} to {event.new:g} at step {event.step:,}")
     return 0
@@ -137,8 +144,13 @@ def standing(folder: RunFolder, state: RunState, status: Status) -> str:
     return f"run '{name}' {verb} at step {state.step:,} and is not going on; resume it first: dltui resume {name}"
 
 
-def _ask(run: _Run, command: cmd.AnyCommand, *answers: type[ev.AnyEvent]) -> ev.AnyEvent:
-    """Append `command` and wait for one of `answers`.
+def _ask(
+    run: _Run,
+    command: cmd.AnyCommand,
+    *answers: type[ev.AnyEvent],
+    is_mine: Callable[[Any], bool] = lambda event: True,
+) -> ev.AnyEvent:
+    """Append `command` and wait for one of `answers` that `is_mine`.
 
     Raises:
         CommandError: it was refused, could not be done, or nobody answered in time.
@@ -150,7 +162,7 @@ def _ask(run: _Run, command: cmd.AnyCommand, *answers: type[ev.AnyEvent]) -> ev.
     run.folder.ask(command)
     asked = type(command).__name__.lower()
     for event in _new_events(run, deadline_s):
-        if isinstance(event, answers):
+        if isinstance(event, answers) and is_mine(event):
             return event
         if isinstance(event, ev.CommandRejected) and event.command == asked:
             raise CommandError(f"run '{name}': {plain(event.reason)}", exit_code=1)

@@ -89,6 +89,15 @@ def test_a_checkpoint_says_where_it_is(dltui: Dltui, live: RunFolder) -> None:
         assert dltui("checkpoint", "live").out == f"live saved {live.path / 'checkpoints' / 'step-12'}\n"
 
 
+def test_answers_to_others_are_passed_over(dltui: Dltui, live: RunFolder) -> None:
+    on_schedule = ev.CheckpointSaved(step=11, folder="checkpoints/last", reason="schedule", took_s=0.1)
+    with engine(live, on_schedule, checkpoint(12)):
+        assert "step-12" in dltui("checkpoint", "live").out
+    changed = [ev.LearningRateChanged(step=step, old=0.1, new=new) for step, new in ((13, 0.2), (14, 0.003))]
+    with engine(live, *changed):
+        assert "to 0.003 at step 14" in dltui("set", "live", "optimizer.lr=0.003").out
+
+
 def test_a_checkpoint_that_can_not_be_written_is_an_error(dltui: Dltui, live: RunFolder) -> None:
     with engine(live, ev.LineLogged(step=12, level="warning", text="checkpoint could not be written")):
         done = dltui("checkpoint", "live")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import time
 from pathlib import Path
 
 import pytest
@@ -108,6 +109,16 @@ async def test_a_folder_that_goes_away_is_told_of_and_may_come_back(folder: RunF
     shutil.move(elsewhere, folder.path)
     await follower.poll()
     assert follower.lost == ""
+
+
+async def test_a_run_whose_process_has_gone_has_died_and_is_not_waited_for(folder: RunFolder) -> None:
+    (folder.path / "console.log").write_text("no such module\n")
+    follower = follow(folder, now=time.time())
+    await follower.poll()
+    assert follower.status == "starting"
+    follower.has_no_engine, follower._status_due_s = True, 0.0
+    await follower.poll()
+    assert (follower.status, follower.console) == ("died", ("no such module",))
 
 
 async def test_status_follows_events_and_lock(folder: RunFolder) -> None:

@@ -121,6 +121,7 @@ class RunScreen(Screen[None]):
         if not self.is_mounted or not self.is_current:
             return
         follower = self.follower
+        follower.has_no_engine = self.folder.path in self.dltui.dead_runs
         for warning in self._steering.settle():
             self.notify(warning, severity="warning", markup=False)
         self.query_one(RunHeader).show(header_facts(follower, self._steering.word))
