@@ -90,6 +90,8 @@ class Trainer:
         self._announce()
         self._stop_if_no_better()
         self._studio.draw(self.step)
+        if self.step == 0:
+            self._studio.keep(self.step, self._epoch)
         self._start_clock()
         self._obey_waiting()
         while self._ending is None and self._epoch < self._settings.epochs:
@@ -132,6 +134,8 @@ class Trainer:
             self._tell(ev.EpochEnded(step=self.step, epoch=self._epoch, elapsed_s=round(self.elapsed_s(), 4)))
 
     def _evaluate(self) -> None:
+        if self._data.val is None and not self._task.metric:
+            return  # nothing depends on it, and the steps have measured the training rows already
         observations: list[Observation] = []
         for inputs, targets in evaluation_batches(self._data, self._data.val or self._data.train):
             observations.append(self._task.evaluate(inputs, targets))

@@ -6,6 +6,9 @@ from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field
 
+from engine.schema.base import DataFacts
+from engine.schema.dcgan_layers import dcgan_layers, doublings_of
+from engine.schema.layers import Layer
 from engine.schema.model_base import Activation, Dropout, ModelSection, Width
 
 
@@ -43,3 +46,10 @@ class Dcgan(ModelSection):
     latent: int = Field(100, ge=1, le=4096, description="Numbers of noise that one picture is made from (nz).")
     ngf: Width = Field(64, description="Maps of the generator's last hidden layer; each one before has twice as many.")
     ndf: Width = Field(64, description="Maps of the discriminator's first layer; each layer after has twice as many.")
+
+    def layers(self, facts: DataFacts) -> list[Layer] | None:
+        if facts.input_shape is None:
+            return None
+        channels, side = facts.input_shape[:2]
+        doublings = doublings_of(side)
+        return dcgan_layers(doublings, channels, self.latent, self.ngf, self.ndf) if doublings else None

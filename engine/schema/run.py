@@ -11,6 +11,8 @@ from pydantic import Field, model_validator
 from engine.schema.base import DataFacts, Section, reject
 from engine.schema.custom import CustomModel
 from engine.schema.data import Data
+from engine.schema.dcgan_layers import doublings_of, nearest_side
+from engine.schema.image_data import ImageFolder
 from engine.schema.model import Linear, Mlp, Model
 from engine.schema.optimizer import Muon, Optimizer, Sgd
 from engine.schema.schedule import Constant, Schedule
@@ -108,6 +110,15 @@ def _check_gan(config: RunConfig) -> None:
         reject("trainer.patience", "task 'gan' has no single number that says how good it is: set patience to 0")
     if config.trainer.compile:
         reject("trainer.compile", "task 'gan' runs two networks in turn, uncompiled: switch compile off")
+    if isinstance(config.optimizer, Muon):
+        reject("optimizer.kind", "optimizer 'muon' is for hidden matrices, and model 'dcgan' has none: choose adam")
+    data = config.data
+    if isinstance(data, ImageFolder) and doublings_of(data.size) is None:
+        reject(
+            "data.size",
+            f"model 'dcgan' makes pictures of 4 to 7 pixels doubled at least once, which never gives {data.size}: "
+            f"set size to {nearest_side(data.size)}",
+        )
 
 
 def _check_plain_sgd(config: RunConfig) -> None:

@@ -9,6 +9,7 @@ from engine.schema import RunConfig
 from engine.tasks.base import CannotAnswer, Observation, Task
 from engine.tasks.binary import BinaryClassificationTask
 from engine.tasks.classification import ClassificationTask
+from engine.tasks.gan import GanTask
 from engine.tasks.numpy_classification import NumpyClassificationTask
 from engine.tasks.regression import RegressionTask
 from engine.tasks.regression_scratch import RegressionScratchTask
@@ -21,6 +22,7 @@ _TASKS: dict[str, type[Task]] = {
     "binary-classification": BinaryClassificationTask,
     "classification": ClassificationTask,
     "classification-numpy": NumpyClassificationTask,
+    "gan": GanTask,
 }
 
 

@@ -74,7 +74,8 @@ class Task(ABC):
         return []
 
     def end_epoch(self, epoch: int) -> list[Figure]:
-        """Called when `epoch` epochs are over and an evaluation is due; gives pictures to be kept for that epoch.
+        """Called when `epoch` epochs are over and an evaluation is due, and before the first (0); gives pictures to
+        be kept for that epoch.
 
         As `figures`, it must leave random states, modes and weights as they were.
         """

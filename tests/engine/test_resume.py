@@ -38,6 +38,12 @@ SYSTEMS: dict[str, dict[str, Any]] = {
         "schedule": {"kind": "constant"},
         "trainer": {"epochs": 1500},
     },
+    "gan": {
+        "task": {"kind": "gan", "samples": 2},
+        "data": {"kind": "digits", "flip": True},
+        "model": {"kind": "dcgan", "latent": 4, "ngf": 2, "ndf": 2},
+        "trainer": {"epochs": 6, "batch_size": 64},
+    },
     "scratch": {
         "task": {"kind": "regression-scratch"},
         "data": {"kind": "linear-synthetic", "rows": 120},
