@@ -184,18 +184,61 @@ def digit_pictures(count: int, size: int) -> np.ndarray[Any, Any]:
     return (pictures * 255).astype(np.uint8)
 
 
-def mistakes(count: int = 12, size: int = 8) -> Figure:
+def mistakes(count: int = 12, size: int = 8, in_color: bool = False) -> Figure:
     """The worst mistakes of a reader of digits."""
     rng = np.random.default_rng(2)
     truth = rng.integers(0, 10, count)
+    images = digit_pictures(count, size)
+    if in_color:
+        images = (images[..., None] * rng.uniform(0.2, 1, (count, 1, 1, 3))).astype(np.uint8)
     arrays = {
-        "images": digit_pictures(count, size),
+        "images": images,
         "truth": truth.astype(np.int16),
         "guess": ((truth + rng.integers(1, 9, count)) % 10).astype(np.int16),
         "confidence": np.linspace(0.97, 0.41, count).astype(np.float32),
         "names": DIGIT_NAMES,
     }
     return Figure("mistakes", "mistakes", "Worst mistakes", arrays)
+
+
+def features() -> Figure:
+    """What two layers of a small network make of one digit, with filters that find edges."""
+    rng = np.random.default_rng(4)
+    digit = digit_pictures(1, 28)
+    y, x = np.mgrid[-1:1:5j, -1:1:5j]
+    turns = np.arange(10)[:, None, None] * np.pi / 5
+    filters = (x * np.cos(turns) + y * np.sin(turns)) * np.exp(-(x**2) - y**2) + 0.05 * rng.standard_normal((10, 5, 5))
+    first = _maps(digit, filters)
+    second = _maps(first[:, ::2, ::2], rng.standard_normal((2, 5, 5)))
+    arrays = {
+        "titles": np.array(["input: a 7", "filters of block1.conv1", "maps of block1", "maps of block2"]),
+        "images_0": digit,
+        "images_1": filters.astype(np.float32),
+        "images_2": first,
+        "images_3": second,
+    }
+    return Figure("features", "gallery", "What the network makes of one held-out digit", arrays)
+
+
+def _maps(pictures: np.ndarray[Any, Any], filters: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
+    """(N * M, H - 4, W - 4) uint8: what each of M 5x5 filters finds in each of N pictures."""
+    windows = np.lib.stride_tricks.sliding_window_view(pictures / 255, (5, 5), axis=(1, 2))
+    found = np.maximum(np.einsum("nhwij,mij->nmhw", windows, filters), 0).reshape(-1, *windows.shape[1:3])
+    return (255 * found / found.max()).astype(np.uint8)
+
+
+def samples(count: int = 64, size: int = 32) -> Figure:
+    """Blots in colour, as a generator of pictures might make them."""
+    rng = np.random.default_rng(9)
+    y, x = np.mgrid[-1 : 1 : size * 1j, -1 : 1 : size * 1j]
+    pictures = np.empty((count, size, size, 3), np.uint8)
+    for picture in pictures:
+        wide, paper, ink = rng.uniform(0.3, 0.8), rng.uniform(200, 255, 3), rng.uniform(0, 255, 3)
+        blot = 1 / (1 + np.exp(8 * (np.hypot(x - rng.uniform(-0.2, 0.2), y) / wide - 1)))
+        eyes = np.exp(-60 * ((np.abs(x) - 0.3) ** 2 + (y + 0.2) ** 2))
+        picture[:] = (paper + blot[..., None] * (ink - paper)) * (1 - eyes[..., None])
+    arrays = {"titles": np.array(["epoch 3"]), "images_0": pictures}
+    return Figure("samples", "gallery", "Pictures made from noise that stays the same", arrays)
 
 
 def weights(count: int = 10, size: int = 28) -> Figure:

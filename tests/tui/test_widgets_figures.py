@@ -18,12 +18,14 @@ from tui.widgets.cells import Cells
 from tui.widgets.extents import Look
 from tui.widgets.figure_compare import draw_compare
 from tui.widgets.figure_curve import fitted_curves
+from tui.widgets.figure_gallery import draw_gallery
 from tui.widgets.figure_matrix import draw_matrix
 from tui.widgets.figure_regions import draw_regions
-from tui.widgets.figure_tiles import draw_mistakes, draw_weights, resize
+from tui.widgets.figure_tiles import draw_mistakes, draw_weights
 from tui.widgets.figure_view import FigureView, LoadedFigure, read_figure
 from tui.widgets.palette import Palette
 from tui.widgets.plot import draw_chart
+from tui.widgets.resizing import resize
 
 PALETTE = Palette(
     True,
@@ -42,9 +44,20 @@ DRAW = {
     "matrix": draw_matrix,
     "mistakes": draw_mistakes,
     "weights": draw_weights,
+    "gallery": draw_gallery,
     "compare": draw_compare,
 }
-FIGURES = [s.regions(), s.matrix(), s.mistakes(), s.mistakes(9, 28), s.weights(), s.compare()]
+FIGURES = [
+    s.regions(),
+    s.matrix(),
+    s.mistakes(),
+    s.mistakes(9, 28),
+    s.mistakes(5, 32, in_color=True),
+    s.weights(),
+    s.features(),
+    s.samples(),
+    s.compare(),
+]
 
 
 def drawn(figure: Figure, width: int, height: int) -> Cells:
@@ -120,6 +133,13 @@ def test_mistakes_say_what_was_taken_for_what() -> None:
     assert "nothing is wrong" in draw_mistakes(none, 70, 10, PALETTE).text()
 
 
+def test_mistakes_in_colour_keep_their_colours() -> None:
+    figure = s.mistakes(1, 8, in_color=True)
+    figure.arrays["images"][:] = (200, 30, 90)
+    cells = drawn(figure, 40, 12)
+    assert {paper for row in cells.papers for paper in row} == {None, (200, 30, 90)}
+
+
 def test_weights_have_a_scale_that_says_which_end_is_which() -> None:
     text = drawn(s.weights(), 78, 20).text()
     assert "−" in text
@@ -149,19 +169,21 @@ def test_pictures_shrink_by_means_and_grow_by_repeating() -> None:
     picture = np.arange(16.0).reshape(4, 4)
     np.testing.assert_allclose(resize(picture, 2, 2), [[2.5, 4.5], [10.5, 12.5]])
     np.testing.assert_allclose(resize(picture, 8, 4)[::2], picture)
+    np.testing.assert_allclose(resize(np.array([[3.0, 6.0, 9.0]]), 1, 2), [[4, 8]])
 
 
 # -- hostile files ---------------------------------------------------------------------------------------------------
 
 ANY_ARRAY = hnp.arrays(
     st.sampled_from([np.float64, np.float32, np.int16, np.uint8, np.bool_, "U4"]),
-    hnp.array_shapes(min_dims=0, max_dims=3, min_side=0, max_side=6),
+    hnp.array_shapes(min_dims=0, max_dims=4, min_side=0, max_side=6),
 )
 KEYS = {
     "regions": ("classes", "extent", "points", "labels", "names"),
     "matrix": ("counts", "names"),
     "mistakes": ("images", "truth", "guess", "confidence", "names"),
     "weights": ("images", "names"),
+    "gallery": ("titles", "images_0", "images_1", "images_2"),
     "compare": ("names", "learned", "truth"),
     "curve": ("x", "y", "line_x", "line_y", "truth_y", "boundary"),
     "metrics": ("keys",),
@@ -192,7 +214,7 @@ def test_one_wrong_array_among_right_ones_is_one_line(data: st.DataObject, figur
     assert [len(line) for line in lines] == [60] * 12
 
 
-@pytest.mark.parametrize("kind", ["regions", "matrix", "mistakes", "weights", "compare", "curve", "metrics"])
+@pytest.mark.parametrize("kind", sorted(set(KEYS) - {"hologram"}))
 def test_a_missing_array_is_named(kind: str) -> None:
     text = " ".join(" ".join(view_of(kind, {})).split())
     assert f"'{KEYS[kind][0]}' is missing" in text

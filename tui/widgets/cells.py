@@ -38,20 +38,32 @@ class Cells:
                 if bold:
                     self.bold.add((row, at))
 
-    def put_pixels(self, row: int, column: int, pixels: Pixels) -> None:
-        """Put a picture (H, W, 3), two rows of pixels per row of cells; an odd last row is half a cell."""
-        for offset in range(0, len(pixels), 2):
-            line = row + offset // 2
-            if not 0 <= line < self.height:
-                continue
-            upper = pixels[offset].tolist()
-            lower = pixels[offset + 1].tolist() if offset + 1 < len(pixels) else [None] * len(upper)
-            for at, (top, bottom) in enumerate(zip(upper, lower, strict=True), column):
-                if 0 <= at < self.width:
-                    # a cell of one colour is a blank: it reads better where colours are few
-                    self.chars[line][at] = " " if top == bottom else "▀"
-                    self.inks[line][at] = tuple(top)
-                    self.papers[line][at] = None if bottom is None else tuple(bottom)
+    def put_pixels(self, row: int, column: int, pixels: Pixels, drawn: NDArray[np.bool_] | None = None) -> None:
+        """Put a picture (H, W, 3), two rows of pixels per row of cells; an odd last row is half a cell.
+
+        Args:
+            row: The cell of the first row of pixels.
+            column: The cell of the first column.
+            pixels: Colours from 0 to 255.
+            drawn: (H, W) which of them there are; what lies behind the others stays. All, if it is not given.
+        """
+        if drawn is None:
+            drawn = np.ones(pixels.shape[:2], dtype=bool)
+        if len(pixels) % 2:
+            pixels, drawn = np.pad(pixels, ((0, 1), (0, 0), (0, 0))), np.pad(drawn, ((0, 1), (0, 0)))
+        for line in range(max(0, -row), min(len(pixels) // 2, self.height - row)):
+            pair = slice(2 * line, 2 * line + 2)
+            uppers, lowers = pixels[pair].tolist()
+            for at, (is_upper, is_lower) in enumerate(drawn[pair].T.tolist()):
+                if (is_upper or is_lower) and 0 <= column + at < self.width:
+                    upper = tuple(uppers[at]) if is_upper else None
+                    self._put_pair(row + line, column + at, upper, tuple(lowers[at]) if is_lower else None)
+
+    def _put_pair(self, row: int, column: int, upper: Rgb | None, lower: Rgb | None) -> None:
+        # a cell of one colour is a blank: it reads better where colours are few
+        self.chars[row][column] = " " if upper == lower else "▄" if upper is None else "▀"
+        self.inks[row][column] = lower if upper is None else upper
+        self.papers[row][column] = None if upper is None else lower
 
     def paper_at(self, row: int, column: int) -> Rgb | None:
         """The colour behind a cell; for a cell of pixels its lower one."""

@@ -40,6 +40,20 @@ def integers(arrays: Arrays, name: str, dimensions: int) -> Ints:
     return array.astype(np.int64)
 
 
+def shades(arrays: Arrays, name: str) -> NDArray[Any]:
+    """The array `name` as it is: real numbers (N, H, W), or pictures in colour (N, H, W, 3).
+
+    Raises:
+        FigureError: it is missing, or no such array.
+    """
+    array = _array(arrays, name, 3, 4)
+    if array.dtype.kind not in "biuf":
+        raise FigureError(f"'{name}' holds no numbers but {plain(str(array.dtype))}")
+    if array.ndim == 4 and array.shape[3] != 3:
+        raise FigureError(f"'{name}' has {array.shape[3]} colours, not 3")
+    return array
+
+
 def words(arrays: Arrays, name: str) -> list[str]:
     """The array `name` as lines of plain text.
 
@@ -65,10 +79,10 @@ def name_of(names: list[str], index: int) -> str:
     return names[index] if 0 <= index < len(names) and names[index] else str(index)
 
 
-def _array(arrays: Arrays, name: str, dimensions: int) -> NDArray[Any]:
+def _array(arrays: Arrays, name: str, *dimensions: int) -> NDArray[Any]:
     if name not in arrays:
         raise FigureError(f"array '{name}' is missing")
     array = arrays[name]
-    if array.ndim != dimensions:
-        raise FigureError(f"array '{name}' has {array.ndim} dimensions, not {dimensions}")
+    if array.ndim not in dimensions:
+        raise FigureError(f"array '{name}' has {array.ndim} dimensions, not {' or '.join(map(str, dimensions))}")
     return array

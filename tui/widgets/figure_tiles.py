@@ -6,14 +6,12 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
-from engine.figures import FigureError
 from tui.widgets.cells import Cells
-from tui.widgets.curves import Floats
 from tui.widgets.figure_arrays import Arrays, integers, name_of, numbers, same_length, words
 from tui.widgets.narrow import narrow
 from tui.widgets.palette import Palette
+from tui.widgets.small_pictures import SmallPictures, draw_scale, scale_width, small_pictures
 
 _WANTED = 6
 """So many pictures at once are worth shrinking them for."""
@@ -57,20 +55,19 @@ def draw_mistakes(arrays: Arrays, width: int, height: int, palette: Palette) -> 
     Raises:
         FigureError: the arrays make no such figure.
     """
-    images = numbers(arrays, "images", 3)
+    pictures = small_pictures(arrays, "images", palette)
     truth, guess = integers(arrays, "truth", 1), integers(arrays, "guess", 1)
     confidence, names = numbers(arrays, "confidence", 1), words(arrays, "names")
-    same_length(images=len(images), truth=len(truth), guess=len(guess), confidence=len(confidence))
+    same_length(images=len(pictures), truth=len(truth), guess=len(guess), confidence=len(confidence))
     captions = [
         _Caption((name_of(names, right), name_of(names, wrong)), f" {_percent(sure)}")
         for right, wrong, sure in zip(truth.tolist(), guess.tolist(), confidence.tolist(), strict=True)
     ]
-    levels = np.clip(np.nan_to_num(images, nan=0, posinf=255, neginf=0), 0, 255) / 255
     cells = Cells(width, height, palette)
-    if not len(images):
+    if not len(pictures):
         cells.put(height // 2, 1, narrow("nothing is wrong: every picture of the sample was read right", width - 1))
         return cells
-    _draw_tiles(cells, levels, captions, palette.ink_scale)
+    _draw_tiles(cells, pictures, captions)
     return cells
 
 
@@ -80,54 +77,38 @@ def draw_weights(arrays: Arrays, width: int, height: int, palette: Palette) -> C
     Raises:
         FigureError: the arrays make no such figure.
     """
-    images, names = numbers(arrays, "images", 3), words(arrays, "names")
-    same_length(images=len(images), names=len(names))
-    finite = np.nan_to_num(images, nan=0, posinf=0, neginf=0)
-    # a few outliers must not turn all others grey
-    reach = float(np.quantile(np.abs(finite), 0.995)) if finite.size else 0.0
+    pictures, names = small_pictures(arrays, "images", palette), words(arrays, "names")
+    same_length(images=len(pictures), names=len(names))
     cells = Cells(width, height, palette)
-    if not len(images):
+    if not len(pictures):
         cells.put(height // 2, 1, narrow("no weights to show", width - 1))
         return cells
-    levels = np.clip(finite / (2 * reach) + 0.5, 0, 1) if 0 < reach < 1e300 else np.full(finite.shape, 0.5)
     has_legend = height >= 8 and width >= 30
-    captions = [_Caption((name,)) for name in names]
     drawn = Cells(width, height - 1, palette) if has_legend else cells
-    _draw_tiles(drawn, levels, captions, palette.signed_scale)
+    _draw_tiles(drawn, pictures, [_Caption((name,)) for name in names])
     if not has_legend:
         return cells
     for name in ("chars", "inks", "papers"):
         getattr(cells, name)[: height - 1] = getattr(drawn, name)
-    _draw_scale(cells, reach)
+    draw_scale(cells, height - 1, max(0, (width - scale_width(pictures)) // 2), pictures)
     return cells
 
 
-def _draw_scale(cells: Cells, reach: float) -> None:
-    row, (low, high) = cells.height - 1, (f"−{reach:.2g} ", f" +{reach:.2g}")
-    left = max(0, (cells.width - 24 - len(low) - len(high)) // 2)
-    cells.put(row, left, low, cells.palette.muted)
-    colors = cells.palette.signed_scale[np.linspace(0, 255, 24).astype(int)]
-    cells.put_pixels(row, left + len(low), np.repeat(colors[None], 2, axis=0))
-    cells.put(row, left + len(low) + 24, high, cells.palette.muted)
-
-
-def _draw_tiles(cells: Cells, levels: Floats, captions: Sequence[_Caption], scale: NDArray[np.uint8]) -> None:
-    """As many pictures (N, H, W) of values from 0 to 1 as have room, with their captions below."""
-    if not levels[0].size:
-        raise FigureError("the pictures have no pixels")
-    layout = _layout(cells.width, cells.height, levels.shape, max(caption.width for caption in captions))
+def _draw_tiles(cells: Cells, pictures: SmallPictures, captions: Sequence[_Caption]) -> None:
+    """As many pictures as have room, with their captions below."""
+    widest = max(caption.width for caption in captions)
+    layout = _layout(cells.width, cells.height, (len(pictures), *pictures.size), widest)
     if layout is None:
         return
     layout = layout._replace(tile_width=min(layout.tile_width + 3, (cells.width + 1) // layout.columns))
     left = max(0, (cells.width - layout.columns * layout.tile_width + 1) // 2)
-    shown_rows = min(layout.rows, -(-len(levels) // layout.columns))
+    shown_rows = min(layout.rows, -(-len(pictures) // layout.columns))
     top = max(0, (cells.height - shown_rows * layout.tile_lines) // 2)
-    for index in range(min(len(levels), layout.columns * layout.rows)):
+    for index in range(min(len(pictures), layout.columns * layout.rows)):
         row = top + index // layout.columns * layout.tile_lines
         column = left + index % layout.columns * layout.tile_width
         inset = (layout.tile_width - 1 - layout.picture_width) // 2
-        picture = resize(levels[index], layout.picture_height, layout.picture_width)
-        cells.put_pixels(row, column + inset, scale[(picture * 255).round().astype(int)])
+        cells.put_pixels(row, column + inset, pictures.pixels(index, layout.picture_height, layout.picture_width))
         text = captions[index].cut(layout.tile_width - 1)
         lines = -(-layout.picture_height // 2)
         if layout.tile_lines > lines:
@@ -155,19 +136,6 @@ def _layout(width: int, height: int, shape: tuple[int, ...], caption: int) -> _L
         if tall <= 4:
             break
     return best
-
-
-def resize(picture: Floats, rows: int, columns: int) -> Floats:
-    """`picture` (H, W) as (rows, columns): the mean of the pixels that each new one covers."""
-    return _resize_rows(_resize_rows(picture, rows).T, columns).T
-
-
-def _resize_rows(picture: Floats, rows: int) -> Floats:
-    if rows >= len(picture):
-        return np.asarray(picture[np.arange(rows) * len(picture) // rows])
-    starts = np.arange(rows) * len(picture) // rows
-    sums = np.add.reduceat(picture, starts, axis=0)
-    return np.asarray(sums / np.diff(starts, append=len(picture))[:, None])
 
 
 def _percent(share: float) -> str:

@@ -21,6 +21,7 @@ from tui.widgets.extents import Look, Mark, Marker
 from tui.widgets.figure_arrays import words
 from tui.widgets.figure_compare import draw_compare
 from tui.widgets.figure_curve import fitted_curves
+from tui.widgets.figure_gallery import draw_gallery
 from tui.widgets.figure_matrix import draw_matrix
 from tui.widgets.figure_regions import draw_regions
 from tui.widgets.figure_tiles import draw_mistakes, draw_weights
@@ -34,6 +35,7 @@ _CELL_PICTURES: dict[str, Callable[[Mapping[str, NDArray[Any]], int, int, Palett
     "matrix": draw_matrix,
     "mistakes": draw_mistakes,
     "weights": draw_weights,
+    "gallery": draw_gallery,
     "compare": draw_compare,
 }
 
