@@ -7,6 +7,8 @@ from typing import Literal
 
 from pydantic import Field
 
+from engine.folder_shape import folder_shape
+from engine.places import expanded
 from engine.schema.base import DataFacts, Section
 
 
@@ -86,11 +88,19 @@ class ImageFolder(Images):
     )
     color: bool = Field(True, description="Three channels; else pictures become grey.")
     val_share: float = Field(
-        0.2, ge=0, lt=1, description="Share of the pictures held out, where there is no folder val or test."
+        0.2, ge=0, lt=1, description="Share of each class that is held out, where there is no folder val or test."
     )
     normalise: bool = Field(
         True, description="Shift and scale each channel by mean and deviation of the training pictures; else 0 to 1."
     )
 
     def facts(self, data_dir: Path | None = None) -> DataFacts:
-        return DataFacts("image", (3 if self.color else 1, self.size, self.size), "classes", None, None, None)
+        """Classes and rows are known if the pictures lie in `data_dir` and are few enough to be counted in passing."""
+        unknown = DataFacts("image", (3 if self.color else 1, self.size, self.size), "classes", None, None, None)
+        if data_dir is None:
+            return unknown
+        try:
+            classes, train_rows, val_rows = folder_shape(data_dir / expanded(self.path), self.val_share)
+        except (OSError, ValueError):  # loading it will say what is wrong
+            return unknown
+        return unknown._replace(outputs=classes, train_rows=train_rows, val_rows=val_rows)

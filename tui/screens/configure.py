@@ -18,13 +18,17 @@ from textual.widgets import Button, Input, Static
 
 from engine.run_folder import RunFolderError
 from engine.schema import RunConfig
+from engine.schema.custom import CustomModel
 from engine.schema.data import Csv
+from engine.schema.image_data import ImageFolder
 from engine.schema.fields import SECTIONS
 from engine.text import plain
 from presets import Preset
+from presets.loader import preset_paths
 from tui.draft import Check, Draft, RunSize, run_size
 from tui.paths import shown
 from tui.widgets.form_field import CHANGED, FormField
+from tui.widgets.form_layers import LayersPane, LayersScreen, LayersView
 from tui.widgets.form_section import FormSection
 from tui.widgets.form_summary import FieldHelp, SizeSummary
 from tui.widgets.key_footer import KeyFooter
@@ -33,6 +37,9 @@ if TYPE_CHECKING:
     from tui.app import DltuiApp
 
 COLUMNS = (SECTIONS[:4], SECTIONS[4:])
+WIDE_FROM, TALL_FROM = 110, 34
+"""Columns and lines from which the layers have room beside the form."""
+NOTHING_WHILE_WRONG = "Nothing to be seen while a value is wrong."
 
 
 class ConfigureScreen(Screen[None]):
@@ -51,6 +58,13 @@ class ConfigureScreen(Screen[None]):
             show=False,
             id="configure.reset_all",
             tooltip="Give every field the preset's value",
+        ),
+        Binding(
+            "f4",
+            "layers",
+            "Layers",
+            id="configure.layers",
+            tooltip="Show or hide what the network is made of, layer by layer",
         ),
         Binding("f1", "app.help", "Help", id="configure.help", tooltip="Every key of this place"),
         Binding("question_mark", "app.help", "Help", show=False),  # for where it can't be typed
@@ -71,6 +85,8 @@ class ConfigureScreen(Screen[None]):
         self._check = Check(None, {})
         self._verdict = ""
         self._started = False
+        self._shows_layers = False
+        self._layers = LayersView()
 
     @property
     def dltui(self) -> DltuiApp:
@@ -82,12 +98,16 @@ class ConfigureScreen(Screen[None]):
         self.add_class(self.dltui.width_class, update=False)
         self._draft: Draft = self.dltui.draft_for(self._preset, self._origin)
         with Horizontal(id="configure"):
-            with Vertical(id="form") as form, Container(id="columns"):
-                form.border_title = Content(f"Configure {plain(self._preset.config.title) or self._preset.name}")
-                for sections in COLUMNS:
-                    with Vertical(classes="column"):
-                        for section in sections:
-                            yield FormSection(section, self._draft)
+            with Vertical(id="main"):
+                with Vertical(id="form") as form, Container(id="columns"):
+                    form.border_title = Content(f"Configure {plain(self._preset.config.title) or self._preset.name}")
+                    for sections in COLUMNS:
+                        with Vertical(classes="column"):
+                            for section in sections:
+                                yield FormSection(section, self._draft)
+                pane = LayersPane(id="layers")
+                pane.display = False
+                yield pane
             with Vertical(id="side"):
                 yield FieldHelp(self._draft)
                 yield SizeSummary()
@@ -152,12 +172,31 @@ class ConfigureScreen(Screen[None]):
         data, summary = self.dltui.data, self.query_one(SizeSummary)
         if config is None:
             summary.run_size = RunSize(None, None, None)
+            self._take_layers(LayersView(instead=NOTHING_WHILE_WRONG))
             return
-        if isinstance(config.data, Csv):  # its file has to be counted
+        if isinstance(config.data, Csv | ImageFolder):  # what lies on disk has to be counted
             facts = await asyncio.to_thread(config.facts, data)
         else:
             facts = config.facts(data)
         summary.run_size = run_size(config, facts)
+        layers = config.model.layers(facts)
+        self._take_layers(LayersView(instead=self._where_layers_are(config)) if layers is None else LayersView(layers))
+
+    def _take_layers(self, view: LayersView) -> None:
+        self._layers = view
+        self.query_one(LayersPane).show(view)
+
+    def _where_layers_are(self, config: RunConfig) -> str:
+        """How to see what only the engine can tell."""
+        preset = self._preset
+        name = preset.name if preset_paths().get(preset.name) == preset.path else str(preset.path)
+        why = (
+            "The network is your own code, which only the engine runs"
+            if isinstance(config.model, CustomModel)
+            else "The network's shape follows from data that has to be read first"
+        )
+        how = f"dltui show {shown(name)} --layers"
+        return f"{why}. Save this as a preset (^s), then: {how}" if self._draft.changed else f"{why}: {how}"
 
     # --- what keys do -------------------------------------------------------------------------------------------------
 
@@ -225,6 +264,25 @@ class ConfigureScreen(Screen[None]):
         path = await self.app.push_screen_wait(SavePresetScreen(self._draft))
         if path is not None:
             self.notify(f"Saved as {shown(path)}", title="A preset of your own", markup=False)
+
+    def action_layers(self) -> None:
+        """Show or hide the layers: in a pane where there is room, else over the form."""
+        if self._has_room:
+            self._shows_layers = not self._shows_layers
+            self._arrange()
+        else:
+            self.app.push_screen(LayersScreen(self._layers))
+
+    @property
+    def _has_room(self) -> bool:
+        return self.size.width >= WIDE_FROM and self.size.height >= TALL_FROM
+
+    def on_resize(self) -> None:
+        """Room comes and goes."""
+        self._arrange()
+
+    def _arrange(self) -> None:
+        self.query_one(LayersPane).display = self._shows_layers and self._has_room
 
     def action_back(self) -> None:
         """Leave; the draft stays."""
