@@ -9,20 +9,26 @@ from torch import nn
 
 from engine.data.bundle import DataBundle
 from engine.models.linear import build_linear
+from engine.models.lstm import build_lstm
 from engine.models.mlp import build_mlp
+from engine.models.rnn import build_rnn
 from engine.schema.model import Model
 
 __all__ = ["build_model"]
 
-_BUILDERS: dict[str, Callable[[Any, int, int], nn.Module]] = {"linear": build_linear, "mlp": build_mlp}
+_BUILDERS: dict[str, Callable[[Any, DataBundle], nn.Module]] = {
+    "linear": build_linear,
+    "mlp": build_mlp,
+    "lstm": build_lstm,
+    "rnn": build_rnn,
+}
 
 
 def build_model(model: Model, data: DataBundle) -> nn.Module:
     """The module that `model` describes, from (N, *data.input_shape) to (N, data.outputs), on the CPU.
 
+    One that answers each token maps (N, length) to (N, length, data.outputs).
+
     Weights are drawn from torch's global generator: seed it first.
     """
-    fan_in = 1
-    for size in data.input_shape:
-        fan_in *= size
-    return _BUILDERS[model.kind](model, fan_in, data.outputs)
+    return _BUILDERS[model.kind](model, data)

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from math import prod
+
 import torch
 from torch import Tensor, nn
 
+from engine.data.bundle import DataBundle
 from engine.schema import model as schema
 
 
@@ -16,10 +19,11 @@ class FlatLinear(nn.Linear):
         return super().forward(inputs.flatten(1))
 
 
-def build_linear(model: schema.Linear, fan_in: int, outputs: int) -> nn.Module:
+def build_linear(model: schema.Linear, data: DataBundle) -> nn.Module:
     """The module that `model` describes."""
-    weight, bias = initial_weights(model, fan_in, outputs)
-    layer = FlatLinear(fan_in, outputs)
+    fan_in = prod(data.input_shape)
+    weight, bias = initial_weights(model, fan_in, data.outputs)
+    layer = FlatLinear(fan_in, data.outputs)
     with torch.no_grad():
         layer.weight.copy_(weight)
         layer.bias.copy_(bias)

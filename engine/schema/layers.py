@@ -39,3 +39,9 @@ def conv(
     """A convolution of (C, H, W) inputs of `shape` to `channels` maps of `size` (height, width)."""
     weights = shape[0] * channels * kernel * kernel
     return Layer(name, (channels, *size), weights + bias * channels, weights * prod(size))
+
+
+def recurrent(name: str, steps: int, width_in: int, width: int, gates: int = 1) -> Layer:
+    """A recurrent layer as torch has them, with two biases: one weight of the input and one of the state per gate."""
+    weights = gates * width * (width_in + width)
+    return Layer(name, (steps, width), weights + 2 * gates * width, steps * weights)
