@@ -9,9 +9,12 @@ from typing import Any
 from engine.data.bundle import DataBundle, DataError, Split
 from engine.data.bundled import load_breast_cancer, load_digits
 from engine.data.csv_table import load_csv
+from engine.data.hello import load_hello
+from engine.data.imdb import load_imdb
 from engine.data.mnist import load_fashion_mnist, load_mnist
 from engine.data.points import load_hours, load_spiral, load_xor
 from engine.data.synthetic import load_cubic, load_high_dimensional, load_linear, load_points, load_polynomial
+from engine.data.tsv import load_tsv
 from engine.schema.data import Data
 
 __all__ = ["DataBundle", "DataError", "Split", "load_data"]
@@ -30,6 +33,9 @@ _LOADERS: dict[str, Callable[[Any, int, Path], DataBundle]] = {
     "csv": load_csv,
     "mnist": load_mnist,
     "fashion-mnist": load_fashion_mnist,
+    "imdb": load_imdb,
+    "tsv": load_tsv,
+    "hello": load_hello,
 }
 
 

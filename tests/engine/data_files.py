@@ -87,3 +87,37 @@ def _py2_string(value: bytes) -> bytes:
 
 def _py2_int(value: int) -> bytes:
     return b"J" + struct.pack("<i", value)
+
+
+GOOD, BAD = ("wonderful", "great", "loved", "perfect"), ("awful", "boring", "worst", "waste")
+PLAIN = ("the", "film", "was", "story", "and", "actors", "it", "of", "an", "hour")
+
+
+def review(is_good: bool, number: int) -> str:
+    """A short review, always the same for the same number."""
+    rng = np.random.default_rng([number, is_good])
+    words = [*rng.choice(PLAIN, 6), *rng.choice(GOOD if is_good else BAD, 3)]
+    return " ".join(rng.permutation(words)).capitalize() + ".<br /><br />It was."
+
+
+def write_reviews(data_dir: Path, train: int = 40, test: int = 20) -> Path:
+    """A small stand-in for the reviews of IMDB as two files of labels and texts; returns their folder."""
+    folder = data_dir / "imdb"
+    folder.mkdir(parents=True)
+    for split, rows, first in (("train", train, 0), ("test", test, train)):
+        lines = [f"{number % 2}\t{review(number % 2 == 1, number)}\n" for number in range(first, first + rows)]
+        (folder / f"{split}.tsv.gz").write_bytes(gzip.compress("".join(lines).encode()))
+    return folder
+
+
+def write_review_folders(data_dir: Path, train: int = 40, test: int = 20) -> Path:
+    """The same as a folder of files, as their authors publish them; returns it."""
+    folder = data_dir / "aclImdb"
+    for split, rows, first in (("train", train, 0), ("test", test, train)):
+        for number in range(first, first + rows):
+            place = folder / split / ("pos" if number % 2 else "neg")
+            place.mkdir(parents=True, exist_ok=True)
+            (place / f"{number}_{7 if number % 2 else 3}.txt").write_text(review(number % 2 == 1, number))
+    (folder / "train" / "unsup").mkdir()
+    (folder / "train" / "unsup" / "0_0.txt").write_text("nobody has read this")
+    return folder
