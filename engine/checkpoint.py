@@ -25,7 +25,7 @@ import numpy as np
 import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save
-from torch import Tensor
+from torch import Tensor, nn
 
 VERSION = 1
 WEIGHTS, STATE = "weights.safetensors", "state.pt"
@@ -44,6 +44,18 @@ class Checkpoint:
     """Tensors of all modules, named `module.parameter`."""
     state: dict[str, Any] = field(default_factory=dict)
     """Numbers, strings, tensors, and lists, tuples and dicts of them."""
+
+    def load_into(self, modules: Mapping[str, nn.Module]) -> None:
+        """Give `modules` their weights, by name.
+
+        Raises:
+            RuntimeError: the weights are those of other modules.
+        """
+        for name, module in modules.items():
+            prefix = f"{name}."
+            module.load_state_dict(
+                {key.removeprefix(prefix): value for key, value in self.weights.items() if key.startswith(prefix)}
+            )
 
 
 class CheckpointStore:

@@ -15,6 +15,7 @@ ENDED: frozenset[Status] = frozenset({"finished", "stopped", "failed", "died"})
 
 THROUGHPUT_WINDOW_S = 5.0
 LINES_KEPT = 1000
+ANSWERS_KEPT = 50
 
 
 class Series:
@@ -88,8 +89,8 @@ class RunState:
     """The latest picture of each name."""
     kept: dict[str, list[ev.FigureDrawn]] = field(default_factory=dict)
     """Pictures of past epochs by name, in the order of their epochs."""
-    answer: ev.Answered | None = None
-    """The last answer to a question."""
+    answers: dict[str, ev.Answered] = field(default_factory=dict)
+    """The last answers to questions, by the ids of these."""
     markers: list[Marker] = field(default_factory=list)
     lines: list[Line] = field(default_factory=list)
     checkpoint: ev.CheckpointSaved | None = None
@@ -227,7 +228,9 @@ class RunState:
             kept.append(event)
 
     def _answered(self, event: ev.Answered) -> None:
-        self.answer = event
+        self.answers[event.id] = event
+        if len(self.answers) > ANSWERS_KEPT:
+            del self.answers[next(iter(self.answers))]
 
     def _saved(self, event: ev.CheckpointSaved) -> None:
         self.checkpoint = event

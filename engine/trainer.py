@@ -156,9 +156,8 @@ class Trainer:
         if value is not None and (self._best_value is None or sign * value > sign * self._best_value):
             self._best_value, self._evaluations_since_best = value, 0
             # kept in memory until the next checkpoint: writing each improvement would cost short runs half their speed
-            self._best = Checkpoint(
-                self.step, self._weights(), {"epoch": self._epoch, "metric": self._metric, "value": value}
-            )
+            about = {"epoch": self._epoch, "metric": self._metric, "value": value, "data": self._data.card()}
+            self._best = Checkpoint(self.step, self._weights(), about)
             self._best_unsaved = True
             return
         self._evaluations_since_best += 1
@@ -231,6 +230,8 @@ class Trainer:
             event = ev.Answered(step=self.step, id=id, values=self._task.answer(text))
         except CannotAnswer as error:
             event = ev.Answered(step=self.step, id=id, values={}, refusal=str(error))
+        except Exception as error:  # a network of somebody's own may trip over a single text: training goes on
+            event = ev.Answered(step=self.step, id=id, values={}, refusal=f"{type(error).__name__}: {error}")
         self._tell(event)
 
     def _pause(self) -> None:
@@ -322,11 +323,7 @@ class Trainer:
             return
         state = checkpoint.state
         torch.set_num_threads(state["threads"])  # another number adds up in another order: other bits
-        for name, module in self._task.modules.items():
-            prefix = f"{name}."
-            module.load_state_dict(
-                {key.removeprefix(prefix): value for key, value in checkpoint.weights.items() if key.startswith(prefix)}
-            )
+        checkpoint.load_into(self._task.modules)
         for name, optimizer in self._task.optimizers.items():
             optimizer.load_state_dict(state["optimizers"][name])
         self._task.load_extra_state(state["task"])

@@ -25,4 +25,6 @@ ORDER = (
     "mnist-mlp",
     "mnist-mlp-small",
     "mnist-numpy",
+    "rnn-hello",
+    "imdb-lstm",
 )

@@ -13,6 +13,7 @@ from engine.tasks.gan import GanTask
 from engine.tasks.numpy_classification import NumpyClassificationTask
 from engine.tasks.regression import RegressionTask
 from engine.tasks.regression_scratch import RegressionScratchTask
+from engine.tasks.token_classification import TokenClassificationTask
 
 __all__ = ["CannotAnswer", "Observation", "Task", "build_task"]
 
@@ -22,6 +23,7 @@ _TASKS: dict[str, type[Task]] = {
     "binary-classification": BinaryClassificationTask,
     "classification": ClassificationTask,
     "classification-numpy": NumpyClassificationTask,
+    "token-classification": TokenClassificationTask,
     "gan": GanTask,
 }
 

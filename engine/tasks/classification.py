@@ -14,6 +14,7 @@ from engine.schema import task as schema
 from engine.tasks.base import Observation
 from engine.tasks.class_pictures import matrix_figure, mistakes_figure, regions_figure, weights_figure
 from engine.tasks.supervised import Supervised, joined, mean_loss
+from engine.tasks.text_answers import answer_text, telling_words
 
 
 class ClassificationTask(Supervised):
@@ -42,17 +43,29 @@ class ClassificationTask(Supervised):
         right = joined(observations, "outputs").argmax(1) == joined(observations, "targets")
         return {"loss": mean_loss(observations), "accuracy": right.float().mean()}
 
+    def answer(self, text: str) -> dict[str, float]:
+        if not self.data.vocabulary:
+            return super().answer(text)
+        return answer_text(self.data, self._probabilities, text)
+
     def figures(self, sample: Split) -> list[Figure]:
-        if self.data.input_shape == (2,):
+        if self.data.input_shape == (2,) and not self.data.vocabulary:
             return [regions_figure(self.data, sample, self._classes_of)]
-        probabilities = self.predict(self.data.prepare(sample.inputs)).softmax(1).numpy()
+        probabilities = self._probabilities(self.data.prepare(sample.inputs))
         truth, guess = sample.targets.cpu().numpy(), probabilities.argmax(1)
         figures = [matrix_figure(self.data, truth, guess)]
+        if self.data.vocabulary:
+            figures.append(telling_words(self.data, self._probabilities))
         if len(self.data.input_shape) == 3:
             figures.append(mistakes_figure(self.data, sample, probabilities))
             if self.config.model.kind == "linear":
                 figures.insert(0, weights_figure(self.data, self.model))
         return figures
+
+    def _probabilities(self, inputs: Tensor) -> np.ndarray:
+        """(N, classes) of prepared inputs."""
+        probabilities: np.ndarray = self.predict(inputs).softmax(1).numpy()
+        return probabilities
 
     def _classes_of(self, inputs: Tensor) -> np.ndarray:
         """(N,) classes of prepared inputs."""
