@@ -23,7 +23,7 @@ class Augmentation:
         return self.flip or self.rotate > 0
 
     def draw(self, rows: int, generator: torch.Generator) -> Tensor:
-        """(rows, 2) float32 on the CPU: for each picture of an epoch 1 or -1 (mirrored), and its angle in radians."""
+        """(rows, 2) float32 on the CPU: for each picture 1 or -1 (mirrored), and its angle, clockwise in radians."""
         signs = torch.where(torch.rand(rows, generator=generator) < 0.5, -1.0, 1.0) if self.flip else torch.ones(rows)
         angles = (2 * torch.rand(rows, generator=generator) - 1) * math.radians(self.rotate)
         return torch.stack([signs, angles], dim=1)

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
+from engine.data.augmentation import Augmentation
 from engine.data.bundle import DataBundle, DataError, Split
 from engine.data.draws import floats
 from engine.data.splits import hold_out, standardised
@@ -28,6 +29,7 @@ def load_digits(data: Digits, seed: int, data_dir: Path) -> DataBundle:
         input_shape=(1, 8, 8),
         outputs=10,
         class_names=tuple("0123456789"),
+        augmentation=Augmentation(data.flip, data.rotate),
     )
 
 

@@ -137,7 +137,7 @@ class _Reader:
         return Split(torch.from_numpy(pictures[: len(labels)]), torch.tensor(labels, dtype=torch.int64))
 
     def _decoded(self, samples: list[Sample]) -> Iterator[tuple[int, np.ndarray]]:
-        from engine.data.picture import strict_pillow, read_picture  # only now: other runs do without Pillow
+        from engine.data.picture import read_picture, strict_pillow  # only now: other runs do without Pillow
 
         def attempt(sample: Sample) -> np.ndarray | str:
             """The picture, or why there is none."""

@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 import torch
 
+from engine.data.augmentation import Augmentation
 from engine.data.bundle import DataBundle, DataError, Split
 from engine.data.download import Download, fetch
 from engine.data.idx import read_idx
@@ -39,15 +40,15 @@ FASHION = Family(
 
 def load_mnist(data: schema.Mnist, seed: int, data_dir: Path) -> DataBundle:
     """Handwritten digits."""
-    return _load(MNIST, data.normalise, data_dir)
+    return _load(MNIST, data, data_dir)
 
 
 def load_fashion_mnist(data: schema.FashionMnist, seed: int, data_dir: Path) -> DataBundle:
     """Pictures of clothes."""
-    return _load(FASHION, data.normalise, data_dir)
+    return _load(FASHION, data, data_dir)
 
 
-def _load(family: Family, normalise: bool, data_dir: Path) -> DataBundle:
+def _load(family: Family, data: schema.Mnist | schema.FashionMnist, data_dir: Path) -> DataBundle:
     folder = data_dir / family.torchvision_name / "raw"
     _fetch_missing(family, folder)
     return DataBundle(
@@ -56,8 +57,9 @@ def _load(family: Family, normalise: bool, data_dir: Path) -> DataBundle:
         input_shape=(1, SIDE, SIDE),
         outputs=CLASSES,
         class_names=family.class_names,
-        mean=(family.mean if normalise else 0.0,),
-        std=(family.std if normalise else 1.0,),
+        mean=(family.mean if data.normalise else 0.0,),
+        std=(family.std if data.normalise else 1.0,),
+        augmentation=Augmentation(data.flip, data.rotate),
     )
 
 

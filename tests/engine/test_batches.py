@@ -79,6 +79,16 @@ def test_images_are_prepared_as_floats_between_0_and_1() -> None:
     assert torch.allclose(inputs.flatten(), torch.arange(50) / 255)
 
 
+def test_images_of_several_channels_are_prepared_by_channel() -> None:
+    pictures = torch.randint(0, 256, (20, 3, 4, 4), dtype=torch.uint8)
+    mean, std = (0.1, 0.2, 0.3), (0.5, 0.25, 2.0)
+    data = DataBundle(Split(pictures, torch.arange(20)), None, (3, 4, 4), 20, mean=mean, std=std)
+    inputs = torch.cat([inputs for inputs, _ in Batches(data, 6, seed=0, shuffle=False).epoch(0)])
+    for channel in range(3):
+        expected = (pictures[:, channel] / 255 - mean[channel]) / std[channel]
+        assert torch.allclose(inputs[:, channel], expected, atol=1e-6)
+
+
 def test_evaluation_covers_a_split_in_order(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("engine.batches.EVALUATION_BYTES", 40)
     data = bundle(25)

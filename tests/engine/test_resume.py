@@ -17,6 +17,7 @@ import torch
 import engine
 from engine import commands as cmd
 from engine import events as ev
+from engine.checkpoint import load_checkpoint
 from engine.run_folder import RunFolder
 from engine.run_state import RunState
 from engine.tasks.classification import ClassificationTask
@@ -37,6 +38,12 @@ SYSTEMS: dict[str, dict[str, Any]] = {
         "optimizer": {"kind": "sgd", "lr": 0.1},
         "schedule": {"kind": "constant"},
         "trainer": {"epochs": 1500},
+    },
+    "cnn": {
+        "data": {"kind": "digits"},
+        "model": {"kind": "cnn", "channels": [4, 6], "kernel": 3, "padding": "same", "norm": "batch"},
+        "optimizer": {"kind": "sgd", "lr": 0.05, "momentum": 0.9},
+        "trainer": {"epochs": 12, "batch_size": 64},
     },
     "gan": {
         "task": {"kind": "gan", "samples": 2},
@@ -76,6 +83,23 @@ async def test_stopped_twice_and_resumed_gives_the_same_bits(tmp_path: Path, sys
     await collect(undisturbed.config(), undisturbed)
     await stop_at(disturbed, 5)
     await stop_at(disturbed, 11)
+    await collect(disturbed.config(), disturbed)
+    assert isinstance(recorded(disturbed)[-1], ev.RunFinished)
+    assert same_bits(last_weights(undisturbed), last_weights(disturbed))
+
+
+async def test_stopped_within_an_epoch_pictures_are_turned_as_they_would_have_been(tmp_path: Path) -> None:
+    over: dict[str, Any] = {
+        "data": {"kind": "digits", "flip": True, "rotate": 15},
+        "trainer": {"epochs": 12, "batch_size": 16},
+    }
+    undisturbed, disturbed = make_run(tmp_path / "a", **over), make_run(tmp_path / "b", **over)
+    await collect(undisturbed.config(), undisturbed)
+    steps_per_epoch, stopped_at = 90, list[int]()
+    for step in (5, 200):
+        await stop_at(disturbed, step)
+        stopped_at.append(load_checkpoint(disturbed.checkpoints / "last").step % steps_per_epoch)
+    assert any(stopped_at)
     await collect(disturbed.config(), disturbed)
     assert isinstance(recorded(disturbed)[-1], ev.RunFinished)
     assert same_bits(last_weights(undisturbed), last_weights(disturbed))
