@@ -25,6 +25,8 @@ ORDER = (
     "mnist-mlp",
     "mnist-mlp-small",
     "mnist-numpy",
+    "mnist-cnn",
+    "cifar10-cnn",
     "rnn-hello",
     "imdb-lstm",
 )

@@ -8,6 +8,7 @@ from typing import Any
 from torch import nn
 
 from engine.data.bundle import DataBundle
+from engine.models.cnn import build_cnn
 from engine.models.linear import build_linear
 from engine.models.lstm import build_lstm
 from engine.models.mlp import build_mlp
@@ -19,6 +20,7 @@ __all__ = ["build_model"]
 _BUILDERS: dict[str, Callable[[Any, DataBundle], nn.Module]] = {
     "linear": build_linear,
     "mlp": build_mlp,
+    "cnn": build_cnn,
     "lstm": build_lstm,
     "rnn": build_rnn,
 }

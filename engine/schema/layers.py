@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from itertools import pairwise
 from math import prod
 from typing import NamedTuple
 
@@ -31,6 +33,23 @@ def same(name: str, shape: tuple[int, ...], parameters: int = 0) -> Layer:
 def flatten(name: str, shape: tuple[int, ...]) -> Layer:
     """All numbers of a sample in one row."""
     return Layer(name, (prod(shape),))
+
+
+def fully_connected(
+    shape: tuple[int, ...], hidden: Sequence[int], outputs: int, has_norm: bool, has_activation: bool, has_dropout: bool
+) -> list[Layer]:
+    """Samples of `shape` in one row, hidden layers with what follows each of them, and the output."""
+    found = [flatten("flatten", shape)]
+    widths = [prod(shape), *hidden]
+    for place, (width_in, width) in enumerate(pairwise(widths), 1):
+        found.append(dense(f"hidden{place}", width_in, width))
+        if has_norm:
+            found.append(same(f"norm{place}", (width,), 2 * width))
+        if has_activation:
+            found.append(same(f"activation{place}", (width,)))
+        if has_dropout:
+            found.append(same(f"dropout{place}", (width,)))
+    return [*found, dense("output", widths[-1], outputs)]
 
 
 def conv(

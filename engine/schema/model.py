@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from itertools import pairwise
 from math import prod
 from typing import Annotated, Literal
 
@@ -11,7 +10,7 @@ from pydantic import Field
 from engine.schema.base import DataFacts
 from engine.schema.custom import CustomModel
 from engine.schema.image_model import Cnn, Dcgan
-from engine.schema.layers import Layer, dense, flatten, same
+from engine.schema.layers import Layer, dense, fully_connected
 from engine.schema.model_base import Activation, Dropout, ModelSection, Width
 from engine.schema.text_model import Lstm, Rnn
 
@@ -47,16 +46,17 @@ class Mlp(ModelSection):
     def layers(self, facts: DataFacts) -> list[Layer] | None:
         if facts.input_shape is None or facts.outputs is None:
             return None
-        found = [flatten("flatten", facts.input_shape)]
-        for place, (width_in, width) in enumerate(pairwise([prod(facts.input_shape), *self.hidden]), 1):
-            found.append(dense(f"hidden{place}", width_in, width))
-            if self.norm != "none":
-                found.append(same(f"norm{place}", (width,), 2 * width))
-            if self.activation != "none":
-                found.append(same(f"activation{place}", (width,)))
-            if self.dropout:
-                found.append(same(f"dropout{place}", (width,)))
-        return [*found, dense("output", self.hidden[-1], facts.outputs)]
+        return fully_connected(
+            facts.input_shape,
+            self.hidden,
+            facts.outputs,
+            has_norm=self.norm != "none",
+            has_activation=self.activation != "none",
+            has_dropout=self.dropout > 0,
+        )
+
+    def needs_two_samples(self, facts: DataFacts) -> bool:
+        return self.norm == "batch"
 
 
 Model = Annotated[Linear | Mlp | Cnn | Dcgan | Lstm | Rnn | CustomModel, Field(discriminator="kind")]

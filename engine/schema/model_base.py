@@ -36,3 +36,7 @@ class ModelSection(Section):
         """How many numbers training adjusts; None while the shape of the data is unknown."""
         layers = self.layers(facts)
         return None if layers is None else sum(layer.parameters for layer in layers)
+
+    def needs_two_samples(self, facts: DataFacts) -> bool:
+        """Whether it can't learn from one sample alone, since batch norm has then but one number to a mean."""
+        return False

@@ -9,10 +9,12 @@ from typing import get_args
 from pydantic import Field, model_validator
 
 from engine.schema.base import DataFacts, Section, reject
+from engine.schema.batch_fit import check_last_batch
 from engine.schema.custom import CustomModel
 from engine.schema.data import Data
 from engine.schema.dcgan_layers import doublings_of, nearest_side
 from engine.schema.image_data import ImageFolder
+from engine.schema.image_model import Cnn
 from engine.schema.model import Linear, Mlp, Model
 from engine.schema.optimizer import Muon, Optimizer, Sgd
 from engine.schema.schedule import Constant, Schedule
@@ -46,7 +48,7 @@ class RunConfig(Section):
     @model_validator(mode="after")
     def _sections_fit(self) -> RunConfig:
         _check_task_fits_data(self)
-        _check_model_fits(self)
+        check_facts(self, self.facts())
         if isinstance(self.task, RegressionScratch):
             _check_scratch(self)
         if isinstance(self.task, ClassificationNumpy):
@@ -87,9 +89,21 @@ def _check_task_fits_data(config: RunConfig) -> None:
         )
 
 
-def _check_model_fits(config: RunConfig) -> None:
+def check_facts(config: RunConfig, facts: DataFacts) -> None:
+    """Whatever depends on what is known of the data: asked again once it is loaded, if some of it was not known before.
+
+    Raises:
+        PydanticCustomError: as `reject`.
+    """
+    _check_model_fits(config, facts)
+    if isinstance(config.model, Cnn):
+        config.model.check_size(facts)
+    check_last_batch(config.model, config.trainer.batch_size, facts)
+
+
+def _check_model_fits(config: RunConfig, facts: DataFacts) -> None:
     """The model can be fed with this data, and be trained by this task."""
-    data, task, model, inputs = config.data.kind, config.task.kind, config.model, config.facts().inputs
+    data, task, model, inputs = config.data.kind, config.task.kind, config.model, facts.inputs
     models = [other for other in get_args(get_args(Model)[0]) if other is not CustomModel]
     eating = [other for other in models if inputs is None or inputs in other.inputs]
     fitting = [str(other.model_fields["kind"].default) for other in eating if task in other.tasks]
