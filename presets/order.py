@@ -29,4 +29,6 @@ ORDER = (
     "cifar10-cnn",
     "rnn-hello",
     "imdb-lstm",
+    "dcgan",
+    "dcgan-mnist",
 )

@@ -19,7 +19,7 @@ from engine.schema import RunConfig
 from engine.text import plain, plain_lines
 from presets import PresetError, load_preset
 from tui.output import STATUS_STYLES, can_show, print_json, styled, width
-from tui.run_words import number, progress
+from tui.run_words import are_verdicts, loss_keys, measured_keys, number, progress
 from tui.settings_help import shown
 from tui.widgets.curves import CYCLE, Curve, Role
 from tui.widgets.extents import Look, Mark
@@ -124,16 +124,15 @@ def _checkpoints(folder: RunFolder) -> str:
 
 
 def _charts(state: RunState) -> Iterator[list[str]]:
-    """The loss and, where it is something else, the run's metric over the steps."""
+    """The losses and, where there is something else, what is measured over the steps."""
     if not can_show(BRAILLE):
         return
-    metric = state.started.metric if state.started else ""
     marks = [Mark(marker.step, plain(marker.label)) for marker in state.markers]
-    losses = ["train/loss", "val/loss"]
-    for keys in (losses, [metric.replace("val/", "train/"), metric]) if metric not in losses else (losses,):
+    for keys in (loss_keys(state), measured_keys(state)):
         curves = [curve for key, role in zip(keys, CYCLE, strict=False) if (curve := _curve(state, key, role))]
         if curves:
-            rows = draw_chart(curves, marks, min(width(), CHART_COLUMNS), CHART_LINES, Look())
+            look = Look(ends=(0.0, 1.0) if are_verdicts(keys) else None)
+            rows = draw_chart(curves, marks, min(width(), CHART_COLUMNS), CHART_LINES, look)
             yield ["".join(run.text for run in row).rstrip() for row in rows]
 
 

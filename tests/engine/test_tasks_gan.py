@@ -256,8 +256,8 @@ async def test_a_run_has_no_best_and_keeps_each_epochs_picture(tmp_path: Path) -
     assert state.started is not None and state.started.metric == ""
     assert state.best is None
     assert sorted(path.name for path in folder.checkpoints.iterdir() if path.name[0] != ".") == ["last"]
-    names = {"loss_d", "loss_g", "d_real", "d_fake"}
-    assert set(state.series) == {f"{split}/{name}" for split in ("train", "val") for name in names}
+    stepped = {"train/loss_d", "train/loss_g", "train/d_real", "train/d_fake"}
+    assert set(state.series) == {*stepped, "val/loss_d", "val/d_real"}
     assert [drawn.epoch for drawn in state.kept["samples"]] == [0, 1, 2]
     assert all((folder.path / drawn.file).is_file() for drawn in state.kept["samples"])
     assert state.figures["samples"].epoch is None

@@ -11,6 +11,7 @@ import pytest
 
 from engine.run_folder import RunLock
 from tests.tui import run_scenes as scenes
+from tests.tui.gan_scene import gan
 from tests.tui.run_scenes import Scene, app_on, settled
 
 SIZES = {"small": (80, 24), "large": (140, 45)}
@@ -34,6 +35,8 @@ SHOTS: dict[str, tuple[Scene, bool, tuple[str, ...]]] = {
     "light": (scenes.classifier, True, ("ctrl+t",)),
     "zoomed": (scenes.classifier, True, ("l", "]", "]", "]", "x", "z")),
     "regression": (scenes.line, True, ("l",)),
+    "gan": (gan, True, ()),
+    "scrubbed": (gan, True, ("comma", "comma", "comma")),
     "stop": (scenes.classifier, True, ("s",)),
 }
 

@@ -104,6 +104,7 @@ class RunScreen(Screen[None]):
 
     async def _follow(self) -> None:
         await self.follower.open()
+        self.refresh_bindings()  # what can be done depends on the data
         self._charts.take_defaults()
         if self._charts.settings.overlay_on:
             self._load_overlay()
@@ -283,6 +284,21 @@ class RunScreen(Screen[None]):
             self._pictures.choose_next()
         else:
             self._use(self.query_one(FigureView))
+        self.refresh_view(urgent=True)
+
+    def action_ask(self) -> None:
+        """Open the line in which the model is asked about a text."""
+        self.query_one(RunAsk).open()
+        self.refresh_view(urgent=True)
+
+    def action_scrub(self, direction: int) -> None:
+        """Show the picture of the epoch before, or after."""
+        if not self._pictures.chosen or not self._pictures.has_past:
+            self._say("no picture of a past epoch is kept here")
+            return
+        if "run-figure" not in self._shown:
+            self._use(self.query_one(FigureView))
+        self._pictures.step(direction)
         self.refresh_view(urgent=True)
 
     def action_zoom(self) -> None:

@@ -8,6 +8,7 @@ from dataclasses import astuple, dataclass
 from engine.run_state import RunState
 from engine.text import plain
 from tui.run_follower import RunFollower
+from tui.run_words import are_verdicts, loss_keys, measured_keys
 from tui.screens.run_overlay import Overlay
 from tui.widgets.chart import ChartContent
 from tui.widgets.curves import Curve
@@ -16,9 +17,6 @@ from tui.widgets.run_curves import fingerprint, labels_of, overlay_curve, roles_
 
 SCALES: tuple[Scale, ...] = ("steps", "epochs", "time")
 SMOOTHINGS = (0.0, 0.5, 0.8, 0.9, 0.97, 0.99)
-LOSS = ("train/loss", "val/loss")
-
-_GAUGES = ("param/", "norm/")
 _MOST_CURVES = 6
 
 Offer = tuple[Hashable, Callable[[], ChartContent]]
@@ -64,11 +62,11 @@ class RunCharts:
     # -- the two charts --------------------------------------------------------------------------------------------
 
     def loss(self) -> Offer:
-        """The chart of the loss."""
-        return self._offer("loss", LOSS, self.settings.log_y)
+        """The chart of the loss, or of all losses."""
+        return self._offer("loss", loss_keys(self._state)[:_MOST_CURVES], self.settings.log_y)
 
     def metric(self) -> Offer:
-        """The chart beside it: the task's own metric, or else what the model is made of."""
+        """The chart beside it: the task's own metric, or else all it measures, or else what the model is made of."""
         return self._offer(self.second_title(), self.second_keys(), False)
 
     def second_keys(self) -> tuple[str, ...]:
@@ -76,9 +74,8 @@ class RunCharts:
         metric = self._metric()
         if metric and metric != "loss":
             return (f"train/{metric}", f"val/{metric}")
-        series = self._state.series
-        others = [key for key in series if not key.endswith("/loss") and not key.startswith(_GAUGES)]
-        return tuple(others or [key for key in series if key.startswith(_GAUGES)])[:_MOST_CURVES]
+        gauges = tuple(key for key in self._state.series if not key.startswith(("train/", "val/")))
+        return (measured_keys(self._state) or gauges)[:_MOST_CURVES]
 
     def second_title(self) -> str:
         """What the second chart is called."""
@@ -89,6 +86,8 @@ class RunCharts:
         figure = self._state.figures.get(self.figure_in_second_pane())
         if figure is not None:
             return plain(figure.title)
+        if are_verdicts(keys):
+            return "verdict"
         families = {key.partition("/")[0] for key in keys}
         return (
             {"param": "parameters", "norm": "norms"}.get(families.pop(), "values") if len(families) == 1 else "values"
@@ -142,7 +141,13 @@ class RunCharts:
             title=title,
             curves=curves,
             marks=run_marks(state, settings.scale),
-            look=Look(log_y, settings.scale, settings.marker, is_share=title == "accuracy"),
+            look=Look(
+                log_y,
+                settings.scale,
+                settings.marker,
+                is_share=title == "accuracy",
+                ends=(0.0, 1.0) if are_verdicts(keys) else None,
+            ),
             notes=self._notes(log_y),
             latest=tuple((labels[key], roles[key], state.latest[key]) for key in keys if key in state.latest),
             waiting="no values yet" if state.ending is None else "no values were logged",

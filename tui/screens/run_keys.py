@@ -55,6 +55,27 @@ KEYS: list[BindingType] = [
         id="run.figure",
         tooltip="Show the next picture that the run draws",
     ),
+    Binding(
+        "a", "ask", "Ask", id="run.ask", tooltip="Ask the model about a text of yours, while it trains or afterwards"
+    ),
+    Binding(
+        "comma",
+        "scrub(-1)",
+        "Earlier picture",
+        show=False,
+        key_display=",",
+        id="run.earlier",
+        tooltip="Show the picture as it was an epoch before",
+    ),
+    Binding(
+        "full_stop",
+        "scrub(1)",
+        "Later picture",
+        show=False,
+        key_display=".",
+        id="run.later",
+        tooltip="Show the picture as it was an epoch later, the live one in the end",
+    ),
     Binding("z", "zoom", "Zoom", id="run.zoom", tooltip="Give the whole screen to the pane in use, or take it back"),
     Binding("o", "overlay", "Overlay", show=False, id="run.overlay", tooltip="Draw another run's curves behind"),
     Binding("r", "resume", "Resume", show=False, id="run.resume", tooltip="Go on from the last checkpoint"),

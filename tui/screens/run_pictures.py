@@ -1,4 +1,4 @@
-"""Which of a run's pictures is shown, and reading it."""
+"""Which of a run's pictures is shown, of which epoch, and reading it."""
 
 from __future__ import annotations
 
@@ -23,14 +23,16 @@ class RunPictures:
         self._follower = follower
         self._shown_elsewhere = shown_elsewhere
         self._wish = ""
+        self._epoch: int | None = None
+        """Of the kept picture that is wished for; None for the newest."""
         self._loaded: LoadedFigure | None = None
         self._wanted: ev.FigureDrawn | None = None
 
     @property
     def names(self) -> list[str]:
         """Names of all pictures to choose from."""
-        elsewhere = self._shown_elsewhere()
-        return [name for name in self._follower.state.figures if name != elsewhere]
+        elsewhere, state = self._shown_elsewhere(), self._follower.state
+        return [name for name in dict.fromkeys([*state.figures, *state.kept]) if name != elsewhere and self._all(name)]
 
     @property
     def chosen(self) -> str:
@@ -41,8 +43,7 @@ class RunPictures:
     @property
     def title(self) -> str:
         """The chosen picture's title."""
-        event = self._follower.state.figures.get(self.chosen)
-        return plain(event.title) if event else "pictures"
+        return plain(self._wanted_now().title) if self.chosen else "pictures"
 
     @property
     def shown(self) -> LoadedFigure | None:
@@ -56,21 +57,61 @@ class RunPictures:
         return self._wanted is not None and (self._loaded is None or self._loaded.event is not self._wanted)
 
     def place(self) -> str:
-        """Where the chosen picture stands among the others; empty if it is the only one."""
-        names = self.names
-        return f"{names.index(self.chosen) + 1} of {len(names)}, f next" if len(names) > 1 else ""
+        """Where the shown picture stands in time and among the others; empty if it is the only one."""
+        names, notes = self.names, [self._moment()]
+        if len(names) > 1:
+            notes.append(f"{names.index(self.chosen) + 1} of {len(names)}, f next")
+        return " · ".join(note for note in notes if note)
 
     def choose_next(self) -> None:
-        """Choose the next picture."""
+        """Choose the next picture, at its newest."""
         names = self.names
-        self._wish = names[(names.index(self.chosen) + 1) % len(names)]
+        self._wish, self._epoch = names[(names.index(self.chosen) + 1) % len(names)], None
+
+    @property
+    def has_past(self) -> bool:
+        """Whether there are pictures of the chosen name to step back to."""
+        return len(self._all(self.chosen)) > 1
+
+    def step(self, direction: int) -> None:
+        """Wish for the picture of the epoch before (-1) or after (1); it stays so while training goes on."""
+        pictures = self._all(self.chosen)
+        index = pictures.index(self._wanted_now()) + direction
+        wished = pictures[min(len(pictures) - 1, max(0, index))]
+        self._epoch = None if wished is pictures[-1] else wished.epoch
+
+    def _moment(self) -> str:
+        """`epoch 3 of 5`, or that the picture is the newest of a run that goes on; empty where none are kept."""
+        loaded, state = self.shown, self._follower.state
+        if loaded is None or state.started is None or not self.has_past:
+            return ""
+        if loaded.event.epoch is None and state.ending is None:
+            return "live, press , for earlier"
+        epoch = loaded.event.step / state.started.steps_per_epoch
+        return f"epoch {epoch:.4g} of {state.epochs:,}, press , or ."
+
+    def _all(self, name: str) -> list[ev.FigureDrawn]:
+        """Pictures of `name` from the first epoch's to the newest, which stands for its own epoch as well."""
+        state = self._follower.state
+        newest, kept = state.figures.get(name), state.kept.get(name, [])
+        if newest is None:
+            return kept
+        return [*(kept[:-1] if kept and kept[-1].step == newest.step else kept), newest]
+
+    def _wanted_now(self) -> ev.FigureDrawn:
+        """The chosen picture of the epoch wished for, or of the next one that there is."""
+        pictures = self._all(self.chosen)
+        if self._epoch is None:
+            return pictures[-1]
+        epoch = self._epoch
+        return next((event for event in pictures if event.epoch is not None and event.epoch >= epoch), pictures[-1])
 
     def begin(self) -> bool:
         """Whether the chosen picture has to be read now; if so, `load` is to follow.
 
         One at a time: a run that draws faster than a disk reads must not keep every picture from being seen.
         """
-        event = self._follower.state.figures[self.chosen]
+        event = self._wanted_now()
         if self.is_loading or event is self._wanted:
             return False
         self._wanted = event

@@ -33,6 +33,8 @@ class Look:
     marker: Marker = "braille"
     is_share: bool = False
     """Whether y lies between 0 and 1, like an accuracy."""
+    ends: tuple[float, float] | None = None
+    """Ends of the y axis where they do not depend on the curves."""
     names_at_ends: bool = True
 
 
@@ -85,6 +87,8 @@ def x_extent(curves: Sequence[Curve], scale: Scale) -> Extent:
 
 
 def y_extent(curves: Sequence[Curve], look: Look) -> Extent:
+    if look.ends is not None:
+        return Extent(*look.ends)
     values = [curve.y[np.isfinite(curve.y)] for curve in curves]
     values = [value for value in values if len(value)]
     if not values:

@@ -12,6 +12,8 @@ from tui.widgets.curves import CYCLE, Curve, Floats, Role, smooth
 from tui.widgets.extents import Mark, Scale
 
 _SPLITS = {"train": Role.TRAIN, "val": Role.VAL}
+_WORDS = {"loss_d": "D loss", "loss_g": "G loss", "d_real": "D(x)", "d_fake": "D(G(z))"}
+"""Metrics that have a better name than their key, as papers on adversarial networks write them."""
 _RAW = {Role.TRAIN: Role.RAW_TRAIN, Role.VAL: Role.RAW_VAL}
 
 
@@ -71,10 +73,22 @@ def x_values(state: RunState, series: Series, scale: Scale) -> Floats:
 
 
 def labels_of(keys: Sequence[str]) -> dict[str, str]:
-    """Short names: the split of train/loss, the last part of param/w; the whole key where that is not enough."""
-    short = {key: key.partition("/")[0] if key.partition("/")[0] in _SPLITS else key.rpartition("/")[2] for key in keys}
+    """Short names: the split of train/loss, the last part of param/w; the whole key where that is not enough.
+
+    Where several metrics share a chart it is the metric that tells them apart: D loss, val D loss.
+    """
+    several = len({key.partition("/")[2] for key in keys if key.partition("/")[0] in _SPLITS}) > 1
+    short = {key: _short(key, several) for key in keys}
     taken = list(short.values())
     return {key: label if taken.count(label) == 1 else key for key, label in short.items()}
+
+
+def _short(key: str, is_one_of_several: bool) -> str:
+    split, _, name = key.partition("/")
+    if split not in _SPLITS:
+        return key.rpartition("/")[2]
+    word = _WORDS.get(name, name)
+    return split if not is_one_of_several else word if split == "train" else f"{split} {word}"
 
 
 def roles_of(keys: Sequence[str]) -> dict[str, Role]:
