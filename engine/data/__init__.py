@@ -8,8 +8,10 @@ from typing import Any
 
 from engine.data.bundle import DataBundle, DataError, Split
 from engine.data.bundled import load_breast_cancer, load_digits
+from engine.data.cifar10 import load_cifar10
 from engine.data.csv_table import load_csv
 from engine.data.hello import load_hello
+from engine.data.image_folder import load_image_folder
 from engine.data.imdb import load_imdb
 from engine.data.mnist import load_fashion_mnist, load_mnist
 from engine.data.points import load_hours, load_spiral, load_xor
@@ -33,6 +35,8 @@ _LOADERS: dict[str, Callable[[Any, int, Path], DataBundle]] = {
     "csv": load_csv,
     "mnist": load_mnist,
     "fashion-mnist": load_fashion_mnist,
+    "cifar10": load_cifar10,
+    "image-folder": load_image_folder,
     "imdb": load_imdb,
     "tsv": load_tsv,
     "hello": load_hello,
