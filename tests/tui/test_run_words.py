@@ -9,12 +9,14 @@ import pytest
 
 from engine import events as ev
 from engine.console import progress_line
+from engine.run_report import report
 from engine.run_state import RunState
 from tests.tui import scripted as s
 from tests.tui.gan_scene import gan
 from tui.run_follower import RunFollower
 from tui.run_words import are_verdicts, last_metric, loss_keys, measured_keys
 from tui.screens.run_charts import ChartSettings, RunCharts
+from tui.show import in_words
 from tui.widgets.curves import CYCLE
 from tui.widgets.run_curves import labels_of, roles_of
 
@@ -87,3 +89,13 @@ async def test_charts_of_a_gan_are_its_losses_and_its_verdicts(runs: Path) -> No
     assert losses.look.ends is None
     assert (verdicts.title, verdicts.look.ends) == ("verdict", (0.0, 1.0))
     assert [curve.label for curve in verdicts.curves] == ["D(x)", "D(G(z))", "val D(x)"]
+
+
+def test_show_tells_of_both_networks_and_of_no_best(runs: Path) -> None:
+    folder, _ = gan(runs)
+    state = RunState()
+    state.apply_all(folder.read_events().read_all())
+    text = in_words(folder, state, "running")
+    assert "train/loss_d" in text and "val/d_real" in text
+    assert "best" not in text
+    assert report(folder, state, "running")["best"] is None
