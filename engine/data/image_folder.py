@@ -42,7 +42,8 @@ Sample = tuple[str, int]
 def load_image_folder(data: ImageFolder, seed: int, data_dir: Path) -> DataBundle:
     """Pictures of a folder or of a .zip, which is read where it lies; (N, C, size, size) uint8.
 
-    Held out are those in a folder val (or valid, validation, test), else `val_share` of each class, drawn from `seed`.
+    Held out are those in a folder val (or valid, validation, test), else `val_share` of each class, the same ones whatever
+    the seed, so that runs with other seeds are measured on the same pictures.
     Pictures that can't be read are passed over, and a line in the log says so.
 
     Raises:
@@ -52,7 +53,7 @@ def load_image_folder(data: ImageFolder, seed: int, data_dir: Path) -> DataBundl
     try:
         path = find_pictures(path)
         with open_source(path) as source:
-            return _load(data, seed, source, path)
+            return _load(data, source, path)
     except LayoutError as error:
         raise DataError(f"{plain(str(path))} {plain(str(error))}") from None
     except OSError as error:
@@ -60,11 +61,11 @@ def load_image_folder(data: ImageFolder, seed: int, data_dir: Path) -> DataBundl
         raise DataError(f"{plain(str(place))} can't be read: {plain(error.strerror or str(error))}") from None
 
 
-def _load(data: ImageFolder, seed: int, source: Source, path: Path) -> DataBundle:
+def _load(data: ImageFolder, source: Source, path: Path) -> DataBundle:
     layout = find_layout(source.names())
     if layout.outside:
         log.warning("%s: pictures that lie in no class folder are passed over: %s", plain(path.name), layout.outside)
-    train_samples, val_samples = _samples(layout, data.val_share, seed)
+    train_samples, val_samples = _samples(layout, data.val_share)
     _check_memory(len(train_samples) + len(val_samples), data)
     reader = _Reader(source, data.size, data.color, len(train_samples) + len(val_samples))
     train = reader.read(train_samples)
@@ -86,11 +87,11 @@ def _load(data: ImageFolder, seed: int, source: Source, path: Path) -> DataBundl
     )
 
 
-def _samples(layout: Layout, val_share: float, seed: int) -> tuple[list[Sample], list[Sample]]:
+def _samples(layout: Layout, val_share: float) -> tuple[list[Sample], list[Sample]]:
     """Pictures to train on and pictures held out, class by class."""
     if layout.val is not None:
         return _labelled(layout.train), _labelled(layout.val)
-    rng = generator(seed, "held-out pictures")
+    rng = generator(0, "held-out pictures")
     train, val = list[list[str]](), list[list[str]]()
     for paths in layout.train:
         chosen = set(rng.permutation(len(paths))[: held_out_pictures(len(paths), val_share)].tolist())

@@ -62,17 +62,17 @@ def test_a_zip_holds_the_same_and_is_read_in_place(tmp_path: Path) -> None:
     assert os.listdir(tmp_path) == ["pets.zip"]
 
 
-def test_a_share_of_each_class_is_held_out_by_the_seed(tmp_path: Path) -> None:
+def test_a_share_of_each_class_is_held_out_whatever_the_seed(tmp_path: Path) -> None:
     write_grey(tmp_path / "pets", {"cats": list(range(20)), "dogs": list(range(100, 105)), "lone": [200]})
     drawn = []
-    for seed in (0, 0, 1):
+    for seed in (0, 1):
         data = load(tmp_path, seed=seed, val_share=0.4)
         assert data.val is not None
         assert data.val.targets.bincount().tolist() == [8, 2]
         assert sorted([*shades(data.train.inputs), *shades(data.val.inputs)]) == [*range(20), *range(100, 105), 200]
         assert shades(data.val.inputs) == sorted(shades(data.val.inputs))
         drawn.append(shades(data.val.inputs))
-    assert drawn[0] == drawn[1] != drawn[2]
+    assert drawn[0] == drawn[1] != [*range(8), 100, 101], "drawn, but by every seed the same"
     assert load(tmp_path, val_share=0).val is None
 
 
