@@ -17,6 +17,10 @@ SHORTEST_S = 0.5
 COST_RATIO = 40
 """Times longer than drawing took must pass before the next: at most 2.5 % of the time goes into figures."""
 SAMPLE_ROWS = 10_000
+FEWEST_ROWS = 500
+"""Drawn from in any case, and at first, when it is not known yet how long that takes."""
+LONGEST_S = 2.0
+"""More rows are drawn from as long as that takes no longer: who pauses a large network on a CPU waits for it."""
 
 
 class FigureStudio:
@@ -33,6 +37,7 @@ class FigureStudio:
         self._task, self._folder, self._publish = task, folder, publish
         split = data.val or data.train
         self._sample = Split(split.inputs[:SAMPLE_ROWS], split.targets[:SAMPLE_ROWS])
+        self._rows = FEWEST_ROWS
         self._due_at_s = 0.0
         self._drawn_step = -1
         self._broken: set[str] = set()
@@ -49,9 +54,12 @@ class FigureStudio:
         began_s = time.perf_counter()
         self._drawn_step = step
         with self._told_once(step):
-            for figure in self._task.figures(self._sample):
+            sample = Split(self._sample.inputs[: self._rows], self._sample.targets[: self._rows])
+            for figure in self._task.figures(sample):
                 self._store(figure, step)
         took_s = time.perf_counter() - began_s
+        rows = min(self._rows, len(self._sample))
+        self._rows = max(FEWEST_ROWS, int(rows * LONGEST_S / took_s))
         self._due_at_s = time.perf_counter() + max(SHORTEST_S, COST_RATIO * took_s)
 
     def keep(self, step: int, epoch: int) -> None:

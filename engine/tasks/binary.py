@@ -51,7 +51,7 @@ class BinaryClassificationTask(Supervised):
             return [regions_figure(self.data, sample, self._classes_of)]
         truth = sample.targets.reshape(-1).cpu().numpy().astype(np.int64)
         guess = self._classes_of(self.data.prepare(sample.inputs))
-        return [matrix_figure(self.data, truth, guess)]
+        return [*self.feature_figures(sample), matrix_figure(self.data, truth, guess)]
 
     def _classes_of(self, inputs: Tensor) -> np.ndarray:
         """(N,) 0 or 1 of prepared inputs."""

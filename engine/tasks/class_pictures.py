@@ -58,7 +58,7 @@ def mistakes_figure(data: DataBundle, sample: Split, probabilities: np.ndarray) 
     wrong = np.flatnonzero(truth != guess)
     worst = wrong[np.argsort(-confidence[wrong], kind="stable")[:MISTAKES_SHOWN]]
     arrays = {
-        "images": _gray(sample.inputs[torch.from_numpy(worst).to(sample.inputs.device)]),
+        "images": bytes_of(sample.inputs[torch.from_numpy(worst).to(sample.inputs.device)]),
         "truth": truth[worst].astype(np.int16),
         "guess": guess[worst].astype(np.int16),
         "confidence": confidence[worst].astype(np.float32),
@@ -77,11 +77,18 @@ def weights_figure(data: DataBundle, model: nn.Module) -> Figure:
     return Figure("weights", "weights", "Weights: what speaks for a class, and what against", arrays)
 
 
-def _gray(images: Tensor) -> np.ndarray:
-    """(N, H, W) uint8 of (N, C, H, W) stored images: bytes, or numbers from 0 to 1."""
-    scaled = images.float() if images.dtype == torch.uint8 else images * 255
-    gray: np.ndarray = scaled.mean(1).round().clamp(0, 255).to(torch.uint8).cpu().numpy()
-    return gray
+def bytes_of(images: Tensor) -> np.ndarray:
+    """(N, H, W) uint8, or in colour (N, H, W, 3), of stored images (N, C, H, W): bytes, or numbers from 0 to 1.
+
+    Numbers that reach beyond are spread from the least to the largest of all.
+    """
+    if images.dtype != torch.uint8 and len(images):
+        low, high = min(0.0, float(images.min())), max(1.0, float(images.max()))
+        images = (images - low) * (255 / (high - low))
+    in_color = images.shape[1] == 3
+    shades = images.permute(0, 2, 3, 1) if in_color else images.float().mean(1)
+    pixels: np.ndarray = shades.float().round().clamp(0, 255).to(torch.uint8).cpu().numpy()
+    return pixels
 
 
 def _whose(data: DataBundle) -> str:

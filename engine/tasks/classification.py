@@ -53,14 +53,17 @@ class ClassificationTask(Supervised):
             return [regions_figure(self.data, sample, self._classes_of)]
         probabilities = self._probabilities(self.data.prepare(sample.inputs))
         truth, guess = sample.targets.cpu().numpy(), probabilities.argmax(1)
-        figures = [matrix_figure(self.data, truth, guess)]
+        matrix = matrix_figure(self.data, truth, guess)
         if self.data.vocabulary:
-            figures.append(telling_words(self.data, self._probabilities))
-        if len(self.data.input_shape) == 3:
-            figures.append(mistakes_figure(self.data, sample, probabilities))
-            if self.config.model.kind == "linear":
-                figures.insert(0, weights_figure(self.data, self.model))
-        return figures
+            return [matrix, telling_words(self.data, self._probabilities)]
+        if len(self.data.input_shape) != 3:
+            return [matrix]
+        mistakes = mistakes_figure(self.data, sample, probabilities)
+        if features := self.feature_figures(sample):
+            return [*features, mistakes, matrix]
+        if self.config.model.kind == "linear":
+            return [weights_figure(self.data, self.model), matrix, mistakes]
+        return [matrix, mistakes]
 
     def _probabilities(self, inputs: Tensor) -> np.ndarray:
         """(N, classes) of prepared inputs."""

@@ -46,7 +46,7 @@ class RegressionTask(Supervised):
         parameters = [*([compared] if compared else []), *([history_figure(gauges)] if gauges else [])]
         if self.data.input_shape == (1,) or self.data.features_of_x is not None:
             return [fit_figure(self.data, self.predict), *parameters]
-        return [*parameters, agreement_figure(self.data, sample, self.predict)]
+        return [*self.feature_figures(sample), *parameters, agreement_figure(self.data, sample, self.predict)]
 
     @property
     def _is_one_line(self) -> bool:

@@ -9,14 +9,17 @@ from contextlib import contextmanager
 import torch
 from torch import Tensor, nn
 
-from engine.data.bundle import DataBundle
+from engine.batches import EVALUATION_BYTES
+from engine.data.bundle import DataBundle, Split
+from engine.figures import Figure
 from engine.models import build_model
 from engine.optimizers import build_optimizers, lean_step, set_lr
 from engine.schema import RunConfig
 from engine.tasks.base import Observation, Task
+from engine.tasks.feature_pictures import features_figure
 
 ROWS_AT_ONCE = 16_384
-"""Samples predicted together for a figure."""
+"""Samples predicted together for a figure, at most."""
 
 
 class Supervised(Task):
@@ -91,8 +94,15 @@ class Supervised(Task):
     def predict(self, inputs: Tensor) -> Tensor:
         """(N, outputs) float32 on the CPU of prepared inputs (N, ...), in evaluation mode, for figures."""
         with self.evaluation_mode():
-            parts = [self.model(part.to(self.device)).float().cpu() for part in torch.split(inputs, ROWS_AT_ONCE)]
+            rows = min(ROWS_AT_ONCE, max(1, EVALUATION_BYTES // (4 * max(1, inputs[0].numel()))))
+            parts = [self.model(part.to(self.device)).float().cpu() for part in torch.split(inputs, rows)]
         return torch.cat(parts)
+
+    def feature_figures(self, sample: Split) -> list[Figure]:
+        """What convolutions find in the first of stored samples; nothing where there are none."""
+        with self.evaluation_mode():
+            figure = features_figure(self.data, self.model, sample)
+        return [figure] if figure else []
 
     def _train_forward(self) -> Callable[[Tensor], Tensor]:
         forward: Callable[[Tensor], Tensor] = self.model

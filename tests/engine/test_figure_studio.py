@@ -1,0 +1,50 @@
+"""Drawing takes as many rows as there is time for."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+import torch
+
+from engine import figure_studio
+from engine.data.bundle import DataBundle, Split
+from engine.figure_studio import FEWEST_ROWS, LONGEST_S, SAMPLE_ROWS, FigureStudio
+from engine.figures import Figure
+
+
+class Artist:
+    """Draws nothing, at its own pace."""
+
+    def __init__(self, clock: list[float], row_s: float) -> None:
+        self.clock, self.row_s, self.rows = clock, row_s, list[int]()
+
+    def figures(self, sample: Split) -> list[Figure]:
+        self.rows.append(len(sample))
+        assert len(sample.targets) == len(sample)
+        self.clock[0] += 0.01 + self.row_s * len(sample)
+        return []
+
+
+@pytest.mark.parametrize(
+    ("row_s", "val_rows", "expected"),
+    [
+        (1e-6, 30_000, [FEWEST_ROWS, SAMPLE_ROWS, SAMPLE_ROWS]),
+        (1e-6, 360, [360, 360, 360]),
+        (LONGEST_S / 2_000, 30_000, [FEWEST_ROWS, 1_960, 1_990]),
+        (1.0, 30_000, [FEWEST_ROWS, FEWEST_ROWS, FEWEST_ROWS]),
+    ],
+)
+def test_a_slow_network_is_drawn_from_fewer_rows(
+    row_s: float, val_rows: int, expected: list[int], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clock = [100.0]
+    monkeypatch.setattr(figure_studio, "time", SimpleNamespace(perf_counter=lambda: clock[0]))
+    artist: Any = Artist(clock, row_s)
+    train, val = (Split(torch.zeros(rows, 1), torch.zeros(rows)) for rows in (4, val_rows))
+    studio = FigureStudio(artist, DataBundle(train, val, (1,), 1), tmp_path, lambda event: None)
+    for step in range(3):
+        studio.draw(step)
+    assert artist.rows == [pytest.approx(rows, rel=0.01) for rows in expected]
