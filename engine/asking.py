@@ -47,6 +47,8 @@ def ask_checkpoint(folder: RunFolder, name: str, text: str) -> Reply:
         return Reply(checkpoint.step, task.answer(text))
     except (CheckpointError, DataError, CannotAnswer) as error:
         raise AskingError(str(error)) from None
-    except RuntimeError as error:
-        reason = (str(error).splitlines() or ["no reason given"])[0]
-        raise AskingError(f"checkpoint {plain(str(path))} does not fit the run's configuration: {reason}") from None
+    except Exception as error:  # weights of another network, or a network of somebody's own that raises what it likes
+        reason = (str(error).splitlines() or ["no reason given"])[0][:300]
+        raise AskingError(
+            f"the model of checkpoint {plain(str(path))} can't be used: {type(error).__name__}: {reason}"
+        ) from None

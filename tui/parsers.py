@@ -24,6 +24,7 @@ COMMANDS = """commands:
   checkpoint RUN        keep a checkpoint of this very step
   set RUN optimizer.lr=VALUE
                         change the learning rate while a run goes on
+  ask RUN "a text"      what a run's model makes of a text, while it trains or afterwards
   doctor                what this box has: devices, torch, terminal, folders
 
 examples:
@@ -151,6 +152,17 @@ def _add_steering(commands: Any) -> None:
     setter = _add(commands, "set", "Change the learning rate while a run goes on.", "tui.steer:set_value")
     _add_run(setter)
     setter.add_argument("assignment", metavar="optimizer.lr=VALUE", help="such as optimizer.lr=0.003")
+    ask = _add(
+        commands,
+        "ask",
+        "What a run's model makes of a text: a probability for each class. A run that trains answers itself, between "
+        "two steps; for any other the last checkpoint is loaded.",
+        "tui.ask:ask",
+    )
+    _add_run(ask)
+    ask.add_argument("text", metavar="TEXT", help="such as 'a wonderful film'; - reads it from standard input")
+    ask.add_argument("--best", action="store_true", help="ask the checkpoint of the best evaluation")
+    _add_json(ask)
 
 
 def _add(commands: Any, name: str, text: str, act: str) -> Parser:

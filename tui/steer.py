@@ -24,31 +24,31 @@ LOOK_EVERY_S = 0.05
 
 def pause(args: Namespace) -> int:
     """`dltui pause RUN`."""
-    run = _open(args)
+    run = open_run(args)
     if run.status == "paused":
         print(f"{run.name} is paused already, at step {run.state.step:,}")
         return 0
-    event = _ask(run, cmd.Pause(), ev.RunPaused)
+    event = ask_engine(run, cmd.Pause(), ev.RunPaused)
     print(f"{run.name} paused at step {event.step:,}")
     return 0
 
 
 def continue_(args: Namespace) -> int:
     """`dltui continue RUN`."""
-    run = _open(args)
+    run = open_run(args)
     if run.status == "running":
         print(f"{run.name} is not paused: it is at step {run.state.step:,}")
         return 0
-    event = _ask(run, cmd.Continue(), ev.RunContinued)
+    event = ask_engine(run, cmd.Continue(), ev.RunContinued)
     print(f"{run.name} continued from step {event.step:,}")
     return 0
 
 
 def stop(args: Namespace) -> int:
     """`dltui stop RUN`."""
-    run = _open(args)
+    run = open_run(args)
     name = run.name
-    event = _ask(run, cmd.Stop(), *ev.ENDINGS)
+    event = ask_engine(run, cmd.Stop(), *ev.ENDINGS)
     _wait_for_release(run.folder)
     if isinstance(event, ev.RunFailed):
         raise CommandError(f"run '{name}' failed at step {event.step:,}: {plain(event.error)}", exit_code=1)
@@ -61,9 +61,9 @@ def stop(args: Namespace) -> int:
 
 def checkpoint(args: Namespace) -> int:
     """`dltui checkpoint RUN`."""
-    run = _open(args)
+    run = open_run(args)
     # the engine saves on its own as well, and other viewers may be asking at the same time
-    event = _ask(run, cmd.SaveCheckpoint(), ev.CheckpointSaved, is_mine=lambda event: event.reason == "asked")
+    event = ask_engine(run, cmd.SaveCheckpoint(), ev.CheckpointSaved, is_mine=lambda event: event.reason == "asked")
     assert isinstance(event, ev.CheckpointSaved)
     print(f"{run.name} saved {plain(str(run.folder.path / event.folder))}")
     return 0
@@ -72,8 +72,8 @@ def checkpoint(args: Namespace) -> int:
 def set_value(args: Namespace) -> int:
     """`dltui set RUN optimizer.lr=0.003`."""
     lr = parse_assignment(args.assignment, args.run)
-    run = _open(args)
-    event = _ask(
+    run = open_run(args)
+    event = ask_engine(
         run,
         cmd.SetLearningRate(lr=lr),
         ev.LearningRateChanged,
@@ -108,7 +108,7 @@ def parse_assignment(text: str, run: str) -> float:
     return lr
 
 
-class _Run(NamedTuple):
+class HeldRun(NamedTuple):
     """A run that an engine holds, and its log read up to now."""
 
     name: str
@@ -119,7 +119,7 @@ class _Run(NamedTuple):
     status: Status
 
 
-def _open(args: Namespace) -> _Run:
+def open_run(args: Namespace) -> HeldRun:
     """The run to steer.
 
     Raises:
@@ -131,7 +131,7 @@ def _open(args: Namespace) -> _Run:
     status = status_of(folder, state)
     if status in ENDED:
         raise CommandError(standing(folder, state, status))
-    return _Run(plain(folder.name), folder, reader, state, status)
+    return HeldRun(plain(folder.name), folder, reader, state, status)
 
 
 def standing(folder: RunFolder, state: RunState, status: Status) -> str:
@@ -144,8 +144,8 @@ def standing(folder: RunFolder, state: RunState, status: Status) -> str:
     return f"run '{name}' {verb} at step {state.step:,} and is not going on; resume it first: dltui resume {name}"
 
 
-def _ask(
-    run: _Run,
+def ask_engine(
+    run: HeldRun,
     command: cmd.AnyCommand,
     *answers: type[ev.AnyEvent],
     is_mine: Callable[[Any], bool] = lambda event: True,
@@ -177,7 +177,7 @@ def _ask(
     )
 
 
-def _new_events(run: _Run, deadline_s: float) -> Iterator[ev.AnyEvent]:
+def _new_events(run: HeldRun, deadline_s: float) -> Iterator[ev.AnyEvent]:
     while time.monotonic() < deadline_s:
         yield from run.reader.read()
         if run.folder.holder() is None:  # what it said last is on disk by now

@@ -19,6 +19,7 @@ from engine.schema.model import Linear, Mlp, Model
 from engine.schema.optimizer import Muon, Optimizer, Sgd
 from engine.schema.schedule import Constant, Schedule
 from engine.schema.task import Classification, ClassificationNumpy, Gan, RegressionScratch, Task
+from engine.schema.text_model import Lstm
 from engine.schema.trainer import Display, Trainer
 
 FITTING_TASK = {
@@ -55,6 +56,12 @@ class RunConfig(Section):
             _check_numpy(self)
         if isinstance(self.task, Gan):
             _check_gan(self)
+        if isinstance(self.model, Lstm) and self.model.cell == "by-hand" and self.trainer.compile:
+            reject(
+                "trainer.compile",
+                "an LSTM by hand is a loop that torch.compile would unroll for minutes: switch compile off, or set "
+                "model.cell to library",
+            )
         if isinstance(self.optimizer, Muon) and isinstance(self.model, Linear):
             reject(
                 "optimizer.kind",

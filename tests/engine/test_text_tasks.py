@@ -17,7 +17,7 @@ from engine.checkpoint import load_checkpoint
 from engine.data import DataBundle, load_data
 from engine.figures import load_figure
 from engine.run_folder import RunFolder, create_run
-from engine.schema import RunConfig, overlay, validate
+from engine.schema import ConfigError, RunConfig, overlay, validate
 from engine.tasks import CannotAnswer, Task, build_task
 from tests.engine.data_files import write_reviews
 from tests.engine.helpers import collect, last_weights
@@ -265,3 +265,9 @@ async def test_by_hand_and_library_train_along_the_same_curve(reviews: Path) -> 
         losses.append([event.values["train/loss"] for event in seen if isinstance(event, ev.MetricsLogged)])
     assert len(losses[0]) > 10
     assert losses[0] == pytest.approx(losses[1], abs=1e-3)
+
+
+def test_a_loop_by_hand_is_not_compiled() -> None:
+    with pytest.raises(ConfigError, match="would unroll for minutes"):
+        validate(overlay(REVIEWS, {"trainer": {"compile": True}}))
+    assert validate(overlay(REVIEWS, {"trainer": {"compile": True}, "model": {"cell": "library"}}))

@@ -13,12 +13,13 @@ from textual.binding import BindingType
 from textual.events import DescendantFocus, Key, Resize
 from textual.screen import Screen
 from textual.widget import Widget
-from textual.widgets import Footer, Static
+from textual.widgets import Footer, Input, Static
 
 from engine.run_folder import RunFolder
 from engine.run_state import ENDED
 from tui.run_follower import RunFollower
 from tui.screens import run_asks
+from tui.screens.run_ask import RunAsk
 from tui.screens.run_asks import Ask
 from tui.screens.run_charts import SCALES, SMOOTHINGS, ChartSettings, RunCharts
 from tui.screens.run_facts import banner, header_facts, log_key, log_lines
@@ -94,6 +95,7 @@ class RunScreen(Screen[None]):
             yield Chart(id="run-metric")
             yield FigureView(self._charts.of_metrics, id="run-figure")
             yield LogPane(id="run-log")
+        yield RunAsk(self.follower, self._clock, id="run-ask")
         yield Footer(show_command_palette=False, compact=True)
 
     def on_mount(self) -> None:
@@ -127,6 +129,7 @@ class RunScreen(Screen[None]):
             self.notify(warning, severity="warning", markup=False)
         self.query_one(RunHeader).show(header_facts(follower, self._steering.word))
         self._show_banner()
+        self.query_one(RunAsk).settle()
         shown = self._shown = self._lay_out()
         for chart_id, build in (("run-loss", self._charts.loss), ("run-metric", self._charts.metric)):
             if chart_id in shown:
@@ -187,6 +190,13 @@ class RunScreen(Screen[None]):
         self.refresh_view()
 
     # --- what keys do ---------------------------------------------------------------------------------------------
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """Only a model that classifies texts can be asked; what is typed into the line for that steers nothing."""
+        if action == "ask":
+            config = self.follower.config
+            return config is not None and bool(getattr(config.data, "asks", ""))
+        return action == "back" or not isinstance(self.focused, Input)
 
     def on_key(self, event: Key) -> None:
         """Any other key than s or y takes back the wish to stop."""
@@ -324,8 +334,12 @@ class RunScreen(Screen[None]):
         self.dltui.leave_run()
 
     def action_back(self) -> None:
-        """One step back: from the whole screen view, else to Home."""
-        if self._is_zoomed:
+        """One step back: from the line to ask in, from the whole screen view, else to Home."""
+        ask = self.query_one(RunAsk)
+        if ask.display:
+            ask.close()
+            self._use(self.query_one(f"#{self._active}"))
+        elif self._is_zoomed:
             self.action_zoom()
         else:
             self.action_leave()

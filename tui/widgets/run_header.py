@@ -97,14 +97,14 @@ def _progress(facts: Facts, width: int) -> Content:
     cells = min(_BAR_CELLS, (width - fixed - 1) // 2 if has_both else width - fixed)
     parts: list[Content | tuple[str, str] | str] = [("epoch ", "$text-muted"), facts.epoch]
     if has_both and facts.epoch_share is not None and cells >= 4:
-        parts += [" ", _bar(facts.epoch_share, cells)]
+        parts += [" ", bar(facts.epoch_share, cells)]
     parts.append(("  run ", "$text-muted"))
     if cells >= 4:
-        parts.append(_bar(facts.run_share, cells))
+        parts.append(bar(facts.run_share, cells))
     return Content.assemble(*parts, percent, left).truncate(width)
 
 
-def _bar(share: float, cells: int) -> Content:
+def bar(share: float, cells: int) -> Content:
     """A bar that reads without colour: heavy where done, light where not."""
     halves = round(min(1.0, max(0.0, share)) * 2 * cells)
     full, half = divmod(halves, 2)
