@@ -100,3 +100,12 @@ async def test_a_users_table_trains(tmp_path: Path, shared_data: Path) -> None:
     quick = {"optimizer": {"kind": "adam", "lr": 0.01}}
     run: Trained = await train("logistic-tabular-mlp", tmp_path, shared_data, trainer={"epochs": 40}, **quick)
     assert run.last("val/accuracy") >= 0.72
+
+
+async def test_hello_is_spelled_by_every_variant(tmp_path: Path) -> None:
+    for variant in ("cell", "rnn", "embedding"):
+        run = await train("rnn-hello", tmp_path, model={"variant": variant})
+        spelled = run.figure("spelling")
+        assert spelled["texts"][-1] == spelled["wanted"][0] == "ohlol"
+        assert spelled["labels"].tolist() == [f"epoch {epoch}" for epoch in range(16)]
+        assert run.last("train/accuracy") == 1.0

@@ -25,6 +25,7 @@ from tui.widgets.figure_gallery import draw_gallery
 from tui.widgets.figure_matrix import draw_matrix
 from tui.widgets.figure_regions import draw_regions
 from tui.widgets.figure_tiles import draw_mistakes, draw_weights
+from tui.widgets.figure_words import draw_words
 from tui.widgets.narrow import narrow
 from tui.widgets.palette import Palette
 from tui.widgets.picture import Picture, drawing_strips
@@ -37,6 +38,7 @@ _CELL_PICTURES: dict[str, Callable[[Mapping[str, NDArray[Any]], int, int, Palett
     "weights": draw_weights,
     "gallery": draw_gallery,
     "compare": draw_compare,
+    "words": draw_words,
 }
 
 RunCurves = Callable[[Sequence[str]], tuple[Sequence[Curve], Sequence[Mark], Look]]
