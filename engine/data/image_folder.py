@@ -42,8 +42,8 @@ Sample = tuple[str, int]
 def load_image_folder(data: ImageFolder, seed: int, data_dir: Path) -> DataBundle:
     """Pictures of a folder or of a .zip, which is read where it lies; (N, C, size, size) uint8.
 
-    Held out are those in a folder val (or valid, validation, test), else `val_share` of each class, the same ones whatever
-    the seed, so that runs with other seeds are measured on the same pictures.
+    Held out are those in a folder val (or valid, validation, test), else `val_share` of each class: the same ones
+    whatever the seed, so that all runs are measured on the same pictures.
     Pictures that can't be read are passed over, and a line in the log says so.
 
     Raises:
