@@ -9,11 +9,13 @@ from typing import NamedTuple
 import torch
 
 from engine.checkpoint import CheckpointError
+from engine.custom_code import CustomCodeError, in_words
 from engine.data.bundle import DataError
 from engine.devices import DeviceError
 from engine.meters import NotFinite
+from engine.own_traceback import own_traceback, shortened
 from engine.run_folder import RunFolderError
-from engine.text import plain, plain_lines
+from engine.text import plain
 
 
 class Diagnosis(NamedTuple):
@@ -34,8 +36,11 @@ def diagnose(error: BaseException, batch_size: int | None = None) -> Diagnosis:
         error: What was raised.
         batch_size: The batch size in use, if training had begun.
     """
-    trace = plain_lines("".join(traceback.format_exception(error)))
-    line = plain(str(error)).strip() or type(error).__name__
+    if isinstance(error, CustomCodeError):
+        return Diagnosis(str(error), error.cure, own_traceback(error.__cause__).text if error.__cause__ else "")
+    own = own_traceback(error)
+    trace = own.text if own.where else shortened("".join(traceback.format_exception(error)))
+    line = _message(error)
     if isinstance(error, (DataError, DeviceError, RunFolderError)):
         return Diagnosis(line, "", "")
     if isinstance(error, CheckpointError):
@@ -52,4 +57,13 @@ def diagnose(error: BaseException, batch_size: int | None = None) -> Diagnosis:
         return Diagnosis(f"out of memory: {line[:200]}", "lower trainer.batch_size, or the model's width", trace)
     if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
         return Diagnosis(f"the disk is full: {line}", "free some space, then resume", "")
-    return Diagnosis(f"{type(error).__name__}: {line[:300]}", "", trace)
+    if isinstance(error, SystemExit) and own.where:
+        return Diagnosis(f"sys.exit({error.code!r}) was called ({own.where})", "raise an exception instead", trace)
+    return Diagnosis(f"{in_words(error)} ({own.where})" if own.where else in_words(error), "", trace)
+
+
+def _message(error: BaseException) -> str:
+    try:
+        return plain(str(error)).strip() or type(error).__name__
+    except Exception:  # a user's exception may fail at that too
+        return type(error).__name__

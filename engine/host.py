@@ -9,7 +9,9 @@ A warm host whose input closes before it is given a run goes away.
 from __future__ import annotations
 
 import asyncio
+import faulthandler
 import gc
+import io
 import os
 import signal
 import sys
@@ -65,7 +67,8 @@ async def _train(folder: RunFolder) -> int:
         pass
     ending = session.state.ending
     if isinstance(ending, RunFailed):
-        print(f"{ending.traceback}\ndltui: {ending.error}; {ending.cure}".strip(), file=sys.stderr, flush=True)
+        cure = f"; {ending.cure}" if ending.cure else ""
+        print(f"{ending.traceback}\ndltui: {ending.error}{cure}".strip(), file=sys.stderr, flush=True)
         return 1
     return 0
 
@@ -81,6 +84,10 @@ def _redirect_output(path: Path) -> None:
         os.dup2(source, target)
     os.close(log)
     os.close(nothing)
+    # whatever a user's code prints is there at once, and where it was if it takes the whole process down
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(line_buffering=True)
+    faulthandler.enable()
 
 
 if __name__ == "__main__":

@@ -117,14 +117,16 @@ class Launcher:
 
 
 def last_words(folder: RunFolder) -> str:
-    """The last line that the run's process printed, empty if there is none."""
+    """The last line that the run's process printed, or how it crashed; empty if there is none."""
     try:
         with (folder.path / "console.log").open("rb") as file:
             file.seek(max(0, _size(folder.path / "console.log") - CONSOLE_TAIL_BYTES))
             lines = [line for line in file.read().decode("utf-8", "replace").splitlines() if line.strip()]
     except OSError:
         return ""
-    return plain(lines[-1].strip())[:500] if lines else ""
+    # a crash in native code is followed by stacks and by a list of libraries
+    crash = next((line for line in reversed(lines) if line.startswith("Fatal Python error")), None)
+    return plain((crash or lines[-1]).strip())[:500] if lines else ""
 
 
 def _start_cold(folder: RunFolder) -> subprocess.Popen[bytes]:

@@ -10,6 +10,7 @@ from engine.data.bundle import DataBundle, DataError, Split
 from engine.data.bundled import load_breast_cancer, load_digits
 from engine.data.cifar10 import load_cifar10
 from engine.data.csv_table import load_csv
+from engine.data.custom import load_custom
 from engine.data.hello import load_hello
 from engine.data.image_folder import load_image_folder
 from engine.data.imdb import load_imdb
@@ -40,6 +41,7 @@ _LOADERS: dict[str, Callable[[Any, int, Path], DataBundle]] = {
     "imdb": load_imdb,
     "tsv": load_tsv,
     "hello": load_hello,
+    "custom": load_custom,
 }
 
 
@@ -50,5 +52,6 @@ def load_data(data: Data, seed: int, data_dir: Path) -> DataBundle:
 
     Raises:
         DataError: a file is missing and can't be had, is damaged, or holds what it should not.
+        CustomCodeError: the user's own function can't be called, or raised something.
     """
     return _LOADERS[data.kind](data, seed, data_dir)

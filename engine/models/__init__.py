@@ -9,6 +9,7 @@ from torch import nn
 
 from engine.data.bundle import DataBundle
 from engine.models.cnn import build_cnn
+from engine.models.custom import build_custom
 from engine.models.linear import build_linear
 from engine.models.lstm import build_lstm
 from engine.models.mlp import build_mlp
@@ -23,6 +24,7 @@ _BUILDERS: dict[str, Callable[[Any, DataBundle], nn.Module]] = {
     "cnn": build_cnn,
     "lstm": build_lstm,
     "rnn": build_rnn,
+    "custom": build_custom,
 }
 
 
@@ -32,5 +34,8 @@ def build_model(model: Model, data: DataBundle) -> nn.Module:
     One that answers each token maps (N, length) to (N, length, data.outputs).
 
     Weights are drawn from torch's global generator: seed it first.
+
+    Raises:
+        CustomCodeError: the user's own network can't be built.
     """
     return _BUILDERS[model.kind](model, data)

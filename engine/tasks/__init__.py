@@ -5,6 +5,7 @@ from __future__ import annotations
 import torch
 
 from engine.data.bundle import DataBundle
+from engine.fit import check_fit
 from engine.schema import RunConfig
 from engine.tasks.base import CannotAnswer, Observation, Task
 from engine.tasks.binary import BinaryClassificationTask
@@ -32,7 +33,12 @@ def build_task(config: RunConfig, data: DataBundle, device: torch.device) -> Tas
     """The task that `config` describes, with its modules and optimizers on `device`.
 
     Initial weights follow from the seed alone: they are drawn on the CPU, and torch's generator is left as it was.
+
+    Raises:
+        DataError: model or task do not fit the data, as could not be known before it was loaded.
+        CustomCodeError: the user's own network can't be built.
     """
+    check_fit(config, data)
     with torch.random.fork_rng(devices=[]):
         torch.default_generator.manual_seed(config.trainer.seed)
         return _TASKS[config.task.kind](config, data, device)
