@@ -17,6 +17,7 @@ import tomlkit
 
 from engine.places import expanded, user_presets_dir
 from engine.schema import ConfigError, RunConfig, overlay, validate
+from engine.schema.custom import anchored
 from engine.text import plain
 
 SHIPPED = Path(__file__).parent
@@ -107,7 +108,8 @@ def _read(path: Path, depth: int) -> dict[str, Any]:
     """The file's tree, laid over what it extends."""
     if depth > EXTENDS_LIMIT:
         raise PresetError(f"{_shown(path)}: extends goes round in a circle or more than {EXTENDS_LIMIT} files deep")
-    tree = read_toml(path)
+    # what a file names relative to itself stays there, whoever extends it
+    tree = anchored(read_toml(path), path.absolute().parent)
     parent = tree.pop("extends", None)
     if parent is None:
         return tree

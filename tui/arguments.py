@@ -1,4 +1,4 @@
-"""Settings on the command line: `--optimizer.lr 0.1`, `--model.hidden 256,128`, `--epochs 5`."""
+"""Settings on the command line: `--optimizer.lr 0.1`, `--model.hidden 256,128`, `--epochs 5`, `--model.args.n 3`."""
 
 from __future__ import annotations
 
@@ -10,10 +10,11 @@ from functools import cache
 from engine.schema.fields import SECTIONS, FieldSpec, fields_of, known_kinds, section_models
 from engine.schema.merge import Tree
 from engine.text import plain
-from tui.draft import parse
+from tui.draft import parse, toml_value
 from tui.errors import CommandError
 
 TOP_LEVEL = ("title", "teaches", "group")
+TABLE_IN_WORDS = "table in TOML, as in '{width = 32}'"
 SWITCH_WORDS = frozenset({"true", "false", "yes", "no", "on", "off", "1", "0"})
 
 
@@ -48,7 +49,7 @@ def take_settings(argv: Iterable[str], own: Mapping[str, bool]) -> tuple[list[st
             path = _path(flag, own)
             spec = _spec(path)
             value = text if equals else _next_value(flag, path, spec, waiting)
-            _put(tree, path, parse(spec, value) if spec else value)
+            _put(tree, path, _parsed(spec, path, value))
     return others, tree
 
 
@@ -92,6 +93,9 @@ def _path(flag: str, own: Iterable[str]) -> str:
     section, dot, key = name.partition(".")
     if dot and section in SECTIONS and (key in specs(section) or (key == "kind" and known_kinds(section))):
         return name
+    table, inside, _ = key.partition(".")
+    if inside and section in SECTIONS and table in specs(section) and specs(section)[table].shape == "table":
+        return f"{section}.{table}.{flag.split('.', 2)[2]}"  # a user's own names may have dashes
     if not dot and name in specs("trainer"):
         return f"trainer.{name}"
     if name in TOP_LEVEL:
@@ -126,15 +130,25 @@ def _next_value(flag: str, path: str, spec: FieldSpec | None, waiting: deque[str
 
 def _spec(path: str) -> FieldSpec | None:
     section, _, key = path.partition(".")
-    return specs(section).get(key) if section in SECTIONS else None
+    return specs(section).get(key.partition(".")[0]) if section in SECTIONS else None
+
+
+def _parsed(spec: FieldSpec | None, path: str, text: str) -> object:
+    if spec is None:
+        return text
+    if path == spec.path:
+        return parse(spec, text)
+    value = toml_value(text)  # one entry of a table; what is no TOML is a word that the shell has unquoted
+    return text if value is None else value
 
 
 def _put(tree: Tree, path: str, value: object) -> None:
-    section, dot, key = path.partition(".")
-    if dot:
-        tree.setdefault(section, {})[key] = value
-    else:
-        tree[path] = value
+    *tables, key = path.split(".", 2)
+    for table in tables:
+        if not isinstance(tree.get(table), dict):
+            tree[table] = {}
+        tree = tree[table]
+    tree[key] = value
 
 
 def value_in_words(spec: FieldSpec | None) -> str:
@@ -143,6 +157,7 @@ def value_in_words(spec: FieldSpec | None) -> str:
         return "text"
     if spec.shape == "choice":
         return " or ".join(spec.choices)
-    shape = {"switch": "true or false", "list": "numbers with commas between them"}.get(spec.shape, spec.shape)
-    words = [shape, *filter(None, [spec.limits]), *(f"or {word}" for word in spec.choices)]
-    return ", ".join(words) + (f" ({spec.unit})" if spec.unit else "")
+    words = {"switch": "true or false", "list": "numbers with commas between them", "table": TABLE_IN_WORDS}
+    shape = words.get(spec.shape, spec.shape)
+    parts = [shape, *filter(None, [spec.limits]), *(f"or {word}" for word in spec.choices)]
+    return ", ".join(parts) + (f" ({spec.unit})" if spec.unit else "")

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import tomllib
+from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from math import isfinite
+from pathlib import Path
 from typing import Any, NamedTuple
 
-from engine.schema import ConfigError, DataFacts, RunConfig, overlay, validate
-from engine.schema.fields import SECTIONS, FieldSpec, fields_of, known_kinds, section_models
+import tomlkit
+
+from engine.schema import ConfigError, DataFacts, RunConfig, validate
+from engine.schema.custom import anchored
+from engine.schema.fields import SECTIONS, FieldSpec, fields_of, known_kinds, pattern_in_words, section_models
 from presets import Preset
 
 WANTED = {"integer": "a whole number", "number": "a number", "list": "whole numbers, as in 256, 128"}
@@ -123,8 +128,14 @@ class Draft:
 
     @property
     def tree(self) -> dict[str, Any]:
-        """The configuration as plain data, right or wrong."""
-        return overlay(self._base, self._changes)
+        """The configuration as plain data, right or wrong; files named from where dltui runs."""
+        tree = dict(self._base)
+        for section, changed in self._changes.items():
+            # no overlay: what a table leaves out of the preset's is meant to go, and nothing else is
+            tree[section] = {**({} if "kind" in changed else self._base[section]), **changed}
+        with suppress(OSError):  # the folder may be gone
+            return anchored(tree, Path.cwd())
+        return tree
 
     def check(self) -> Check:
         """Validate the whole draft."""
@@ -178,6 +189,8 @@ class Draft:
         spec = self.field(path)
         if spec.shape in WANTED and self.text(path) == "":
             return f"is empty: give {' or '.join([WANTED[spec.shape], *spec.choices])}"
+        if spec.shape == "text" and self.text(path) == "":
+            return f"is empty: give {pattern_in_words(spec.section, spec.name) or 'some text'}"
         place = blamed.removeprefix(path).lstrip(".")
         return f"number {int(place) + 1}: {message}" if place.isdecimal() else message
 
@@ -199,8 +212,20 @@ def parse(spec: FieldSpec, text: str) -> Any:
             return text if text in spec.choices else _number(text, whole=spec.shape == "integer")
         case "list":
             return [_number(item, whole=True) for item in text.strip("[]").replace(",", " ").split()]
+        case "table":
+            table = toml_value(text if text.startswith("{") else f"{{{text}}}")
+            return text if table is None else table
         case _:
             return text
+
+
+def toml_value(text: str) -> Any:
+    """The value that `text` is in TOML, None if it is none."""
+    with suppress(tomllib.TOMLDecodeError, RecursionError, ValueError):
+        tree = tomllib.loads(f"value = {text}")
+        if tree.keys() == {"value"}:
+            return tree["value"]
+    return None
 
 
 def _number(text: str, whole: bool) -> float | str:
@@ -216,7 +241,7 @@ def _number(text: str, whole: bool) -> float | str:
 
 
 def text_of(value: Any) -> str:
-    """A value as a person would type it: 0.001, 1e-5, 256, 128."""
+    """A value as a person would type it: 0.001, 1e-5, 256, 128, width = 32."""
     match value:
         case None:
             return ""
@@ -226,8 +251,20 @@ def text_of(value: Any) -> str:
             return _float_text(value)
         case list() | tuple():
             return ", ".join(map(text_of, value))
+        case Mapping():
+            return ", ".join(f"{tomlkit.key(key).as_string()} = {_toml_text(item)}" for key, item in value.items())
         case _:
             return str(value)
+
+
+def _toml_text(value: Any) -> str:
+    match value:
+        case Mapping():
+            return f"{{{text_of(value)}}}"
+        case list() | tuple():
+            return f"[{', '.join(map(_toml_text, value))}]"
+        case _:
+            return str(tomlkit.item(value).as_string())
 
 
 def _float_text(value: float) -> str:

@@ -9,7 +9,7 @@ from typing import Any
 from engine.schema import RunConfig
 from engine.schema.fields import SECTIONS, FieldSpec, fields_of, known_kinds, section_models
 from presets import load_preset
-from tui.arguments import dashed, flag_name
+from tui.arguments import TABLE_IN_WORDS, dashed, flag_name
 from tui.draft import text_of
 from tui.output import width
 
@@ -66,11 +66,18 @@ def shown(value: Any) -> str:
         return str(value).lower()
     if isinstance(value, list):
         return ",".join(map(str, value))
+    if isinstance(value, dict):
+        return f"{{{text_of(value)}}}"
     return text_of(value) or '""'
 
 
 def _range(spec: FieldSpec) -> str:
-    words = {"switch": "true, false", "choice": ", ".join(spec.choices), "list": f"{spec.limits}, with commas between"}
+    words = {
+        "switch": "true, false",
+        "choice": ", ".join(spec.choices),
+        "list": f"{spec.limits}, with commas between",
+        "table": TABLE_IN_WORDS,
+    }
     text = words.get(spec.shape) or spec.limits or spec.shape
     if spec.shape != "choice" and spec.choices:
         text += f", or {', '.join(spec.choices)}"

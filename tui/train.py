@@ -21,6 +21,7 @@ from engine.run_report import report
 from engine.run_state import RunState
 from engine.run_summary import status_of
 from engine.schema import ConfigError, RunConfig, overlay, validate
+from engine.schema.custom import anchored
 from engine.schema.merge import Tree
 from engine.text import plain
 from presets import load_preset
@@ -97,7 +98,8 @@ def resolve(preset: str | None, config_file: Path | None, settings: Tree, data: 
         loaded = load_preset(preset)
         # with every default spelled out, a setting such as schedule.warmup finds the kind it belongs to
         base, base_data = loaded.config.model_dump(mode="json"), loaded.data_dir
-    over = read_toml(config_file) if config_file else {}
+    over = anchored(read_toml(config_file), config_file.absolute().parent) if config_file else {}
+    settings = anchored(settings, Path.cwd())
     over_data = _take_data_dir(over, config_file)
     try:
         config = validate(overlay(overlay(base, over), settings))

@@ -126,7 +126,7 @@ _TYPES = {
     "list_type": "a list, such as [256, 128]",
     "model_type": "a table of settings",
     "model_attributes_type": "a table of settings",
-    "dict_type": "a table of settings",
+    "dict_type": 'a table, such as {width = 32, name = "x"}',
 }
 
 

@@ -70,11 +70,11 @@ def known_keys(section: str, kind: str | None = None) -> list[str]:
 
 
 def pattern_in_words(section: str, name: str) -> str:
-    """What text a field with a pattern takes."""
+    """What text a field with a pattern takes; empty for one without."""
     models = section_models(section).values()
     info = next(model.model_fields[name] for model in models if name in model.model_fields)
     extra = info.json_schema_extra if isinstance(info.json_schema_extra, dict) else {}
-    return str(extra.get("pattern_in_words", "of another form"))
+    return str(extra.get("pattern_in_words", ""))
 
 
 def fields_of(section: str, kind: str = "") -> Iterator[FieldSpec]:
@@ -98,7 +98,8 @@ def _spec(section: str, name: str, info: FieldInfo) -> FieldSpec:
         description=info.description or "",
         limits=_limits([*info.metadata, *bounds], shape),
         unit=str(extra.get("unit", "")),
-        default=info.get_default(call_default_factory=True, validated_data={}),
+        # a field that has to be given starts out empty
+        default="" if info.is_required() else info.get_default(call_default_factory=True, validated_data={}),
         choices=choices,
     )
 

@@ -12,9 +12,11 @@ def overlay(base: Mapping[str, Any], over: Mapping[str, Any]) -> Tree:
     """`over` laid on `base`; neither is changed.
 
     Tables merge key by key. A table that names another `kind` replaces the base's table whole: fields of the old kind
-    mean nothing to the new one.
+    mean nothing to the new one. One that names another `target` drops the `args` of the old one.
     """
     merged = dict(base)
+    if "target" in over and over["target"] != base.get("target"):
+        merged.pop("args", None)
     for key, value in over.items():
         below = merged.get(key)
         if isinstance(value, Mapping) and isinstance(below, Mapping) and not _changes_kind(below, value):

@@ -128,3 +128,23 @@ def test_the_settings_of_a_preset_are_its_own_with_its_values() -> None:
     assert "--optimizer.beta1 0.9 " in text
     assert "momentum" not in text.replace("momentum.", "")
     assert max(map(len, text.splitlines())) <= 100
+
+
+@pytest.mark.parametrize(
+    ("argv", "args"),
+    [
+        (["--model.args", "{width = 32}"], {"width": 32}),
+        (["--model.args", "width = 32, depth = 2"], {"width": 32, "depth": 2}),
+        (["--model.args.width", "32", "--model.args.act", "relu"], {"width": 32, "act": "relu"}),
+        (["--model.args", "{width = 32}", "--model.args.on-top=[1, 2]"], {"width": 32, "on-top": [1, 2]}),
+        (["--model.args.a_b", '"32"'], {"a_b": "32"}),
+        (["--model.args", "nonsense"], "nonsense"),
+    ],
+)
+def test_arguments_of_a_users_own_code(argv: list[str], args: object) -> None:
+    assert settings(*argv) == {"model": {"args": args}}
+
+
+def test_a_table_is_asked_for_by_example() -> None:
+    assert refusal("--model.args") == "--model.args wants a value: table in TOML, as in '{width = 32}'"
+    assert refusal("--model.hidden.x", "1").startswith("unknown flag --model.hidden.x")

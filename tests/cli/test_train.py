@@ -174,3 +174,17 @@ def test_a_damaged_configuration_is_not_resumed(refused: Refused) -> None:
     (folder.path / "config.toml").write_text("[oops")
     assert "config.toml is damaged" in refused("resume", "hurt")
     assert "config.toml is damaged" in refused("resume", "hurt", "--detach")
+
+
+def test_a_users_code_is_named_from_where_it_was_written(
+    dltui: Dltui, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Relative to the file that --config names, and to the current folder on the command line."""
+    (tmp_path / "here").mkdir()
+    (tmp_path / "over.toml").write_text('[data]\nkind = "custom"\ntarget = "my.py:load"\n')
+    monkeypatch.chdir(tmp_path / "here")
+    setting = ("--model.kind", "custom", "--model.target", "my.py:Net", "--model.args.width", "3")
+    done = dltui("train", "spiral-relu", "--config", "../over.toml", *setting, "--dry-run", "--json")
+    tree = json.loads(done.out)
+    assert tree["data"]["target"] == f"{tmp_path}/my.py:load"
+    assert tree["model"] == {"kind": "custom", "target": f"{tmp_path}/here/my.py:Net", "args": {"width": 3}}

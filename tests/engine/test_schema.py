@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime
 from typing import Any
 
 import pytest
@@ -150,3 +151,18 @@ def test_a_configuration_can_not_be_changed() -> None:
     with pytest.raises(ValueError, match="frozen"):
         config.trainer.epochs = 5
     assert isinstance(config, RunConfig)
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf"), None, datetime.date(2026, 1, 1)])
+def test_args_hold_only_what_a_file_can_give_back(value: object) -> None:
+    """A run's config.toml has to say the same as what was asked for."""
+    tree = {"data": {"kind": "custom", "target": "a.py:f", "args": {"deep": [{"x": value}]}}, "model": {"kind": "mlp"}}
+    with pytest.raises(ConfigError) as caught:
+        validate(tree)
+    assert str(caught.value).startswith("data.args: deep[0].x is ")
+
+
+@pytest.mark.parametrize("target", ["my_net.py", "my_net.py:", ":Net", "my_net.py:3", "a:b:c", "a\nb:c", ""])
+def test_a_target_is_a_place_and_a_name(target: str) -> None:
+    with pytest.raises(ConfigError, match=r"as in my_net\.py:Net"):
+        validate({"data": {"kind": "spiral"}, "model": {"kind": "custom", "target": target}})

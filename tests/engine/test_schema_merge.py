@@ -58,3 +58,12 @@ def test_nothing_laid_over_a_tree_or_the_tree_over_nothing_is_the_tree(tree: dic
 def test_laying_the_same_over_it_twice_changes_nothing_more(base: dict[str, Any], over: dict[str, Any]) -> None:
     once = overlay(base, over)
     assert overlay(once, over) == once
+
+
+def test_another_target_does_not_get_the_old_ones_args() -> None:
+    base = {"model": {"kind": "custom", "target": "a.py:Net", "args": {"width": 32, "depth": 2}}}
+    assert overlay(base, {"model": {"args": {"width": 8}}})["model"]["args"] == {"width": 8, "depth": 2}
+    assert overlay(base, {"model": {"target": "a.py:Net"}}) == base
+    other = {"target": "a.py:Other", "args": {"size": 1}}
+    assert overlay(base, {"model": other})["model"] == {"kind": "custom", **other}
+    assert "args" not in overlay(base, {"model": {"target": "a.py:Other"}})["model"]

@@ -168,3 +168,42 @@ def test_saving_over_a_preset_replaces_it_whole_or_not_at_all(mine: Path, monkey
         save_preset("mine", load_preset("digits-mlp").tree)
     assert (mine / "mine.toml").read_bytes() == before
     assert [file.name for file in mine.iterdir()] == ["mine.toml"]
+
+
+CUSTOM = """
+[data]
+kind = "custom"
+target = "code/my_net.py:load"
+[model]
+kind = "custom"
+target = "~/my_net.py:Net"
+"""
+
+
+def test_a_users_code_is_found_from_where_it_was_written(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, mine: Path
+) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    (tmp_path / "far").mkdir()
+    (tmp_path / "far" / "whole.toml").write_text(CUSTOM)
+    (tmp_path / "near.toml").write_text('extends = "far/whole.toml"\n[model]\ntarget = "../my_net.py:Net"\n')
+    monkeypatch.chdir(tmp_path / "far")
+    whole, near = load_preset("./whole.toml").config, load_preset("../near.toml").config
+    assert whole.data.model_dump()["target"] == f"{tmp_path}/far/code/my_net.py:load"
+    assert whole.model.model_dump()["target"] == f"{tmp_path}/home/my_net.py:Net"
+    assert near.data == whole.data
+    assert near.model.model_dump()["target"] == f"{tmp_path.parent}/my_net.py:Net"
+    saved = load_preset(save_preset("saved", near.model_dump()).stem).config
+    assert (saved.data, saved.model) == (near.data, near.model)
+
+
+def test_a_module_is_no_file(tmp_path: Path) -> None:
+    (tmp_path / "a.toml").write_text(CUSTOM.replace("code/my_net.py", "package.my_net"))
+    assert load_preset(str(tmp_path / "a.toml")).config.data.model_dump()["target"] == "package.my_net:load"
+
+
+def test_args_survive_being_saved(mine: Path) -> None:
+    args = {"a b": [1, 2.5, "x\n\"'", True, {"deep": []}], "table": {"inner": {"n": 1e-5}}, "empty": {}}
+    tree = {"data": {"kind": "custom", "target": "/a.py:f", "args": args}, "model": {"kind": "linear"}}
+    save_preset("mine", tree)
+    assert load_preset("mine").config.data.model_dump()["args"] == args

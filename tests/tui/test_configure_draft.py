@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -192,3 +194,61 @@ def test_nothing_that_is_typed_breaks_the_draft(typed: list[tuple[str, str]]) ->
     assert (config is None) == bool(problems)
     draft.reset_all()
     assert draft.check().config == draft.preset.config
+
+
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [
+        ("", {}),
+        ("{}", {}),
+        ("width = 32, depth = 2", {"width": 32, "depth": 2}),
+        (
+            '{ name = "x, y", sizes = [1, 2.5], deep = { on = true } }',
+            {"name": "x, y", "sizes": [1, 2.5], "deep": {"on": True}},
+        ),
+        ("width 32", "width 32"),
+        ("a = 1}\nb = {c = 2", "a = 1}\nb = {c = 2"),
+    ],
+)
+def test_a_table_is_typed_with_or_without_braces(text: str, value: object) -> None:
+    spec = next(spec for spec in fields_of("model", "custom") if spec.name == "args")
+    assert parse(spec, text) == value
+    assert parse(spec, text_of(value)) == value
+
+
+def custom(draft: Draft, target: str = "my_net.py:Net") -> Draft:
+    draft.set_text("model.kind", "custom")
+    draft.set_text("model.target", target)
+    return draft
+
+
+def test_a_target_that_is_empty_says_what_is_wanted(draft: Draft) -> None:
+    draft.set_text("model.kind", "custom")
+    wanted = "is empty: give a Python file or module and a name in it, as in my_net.py:Net"
+    assert draft.text("model.target") == ""
+    assert draft.check().problems == {"model.target": wanted}
+    draft.set_text("model.target", "")
+    assert draft.check().problems == {"model.target": wanted}
+
+
+def test_a_target_is_looked_for_where_dltui_runs(draft: Draft, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    config = custom(draft).check().config
+    assert config is not None and config.model.model_dump()["target"] == f"{tmp_path}/my_net.py:Net"
+    assert draft.text("model.target") == "my_net.py:Net"
+
+
+def test_args_are_what_was_typed_and_nothing_of_the_presets(draft: Draft, tmp_path: Path) -> None:
+    custom(draft).set_text("model.args", "width = 32, depth = 2")
+    config = draft.check().config
+    assert config is not None
+    again = Draft(Preset("mine", tmp_path / "mine.toml", config, {}))
+    assert again.text("model.args") == "width = 32, depth = 2"
+    again.set_text("model.args", "depth = 3")
+    again.set_text("model.target", "other.py:Net")
+    changed = again.check().config
+    assert changed is not None and changed.model.model_dump()["args"] == {"depth": 3}
+    again.set_text("model.args", "depth")
+    assert "must be a table, such as" in again.check().problems["model.args"]
+    again.set_text("model.args", "width = 32, depth = 2")
+    assert not again.differs("model.args")

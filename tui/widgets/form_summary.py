@@ -55,6 +55,8 @@ def _allowed(spec: FieldSpec) -> str:
     words = [f"or {choice}" for choice in spec.choices]
     if spec.shape == "list":
         words.append("separated by commas")
+    if spec.shape == "table":
+        words.append('in TOML, as in width = 32, name = "x"')
     return ", ".join(filter(None, [spec.limits, *words]))
 
 
