@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from difflib import get_close_matches
 from importlib import import_module
@@ -49,7 +49,7 @@ def _run(argv: list[str]) -> int:
     at = _command_place(argv)
     if at is not None and argv[at] not in commands:
         raise CommandError(f"no command '{plain(argv[at])[:80]}'; {_command_hint(argv[at], list(commands))}")
-    argv, settings = _part_settings(argv, at, commands["train"])
+    argv, settings = _part_settings(argv, at, commands)
     try:
         args, unknown = parser.parse_known_args(argv)
     except SystemExit as ended:  # after --help or --version
@@ -63,11 +63,11 @@ def _run(argv: list[str]) -> int:
     return int(getattr(import_module(module), function)(args))
 
 
-def _part_settings(argv: list[str], at: int | None, train: Parser) -> tuple[list[str], dict[str, Any]]:
-    """Take the settings out of `dltui … train …`, before argparse mistakes their values for a preset."""
-    if at is None or argv[at] != "train":
+def _part_settings(argv: list[str], at: int | None, commands: Mapping[str, Parser]) -> tuple[list[str], dict[str, Any]]:
+    """Take the settings out of `dltui … train …` or `show`, before argparse mistakes their values for a preset."""
+    if at is None or argv[at] not in ("train", "show"):
         return argv, {}
-    own = {option: action.nargs != 0 for action in train._actions for option in action.option_strings}
+    own = {option: action.nargs != 0 for action in commands[argv[at]]._actions for option in action.option_strings}
     rest, settings = take_settings(argv[at + 1 :], own)
     return [*argv[: at + 1], *rest], settings
 

@@ -18,6 +18,7 @@ COMMANDS = """commands:
   presets               what can be trained
   runs                  runs and how they stand
   show RUN              all about one run
+  show PRESET --layers  layer by layer: output shape, parameters, multiply-adds
   pause RUN             save a checkpoint and wait
   continue RUN          go on after a pause
   stop RUN              save a checkpoint and end the run
@@ -123,10 +124,14 @@ def _add_listings(commands: Any) -> None:
     show = _add(
         commands,
         "show",
-        "All about one run: what it changed of its preset, its curves, its best, its checkpoints, its last words.",
+        "All about one run: what it changed of its preset, its curves, its best, its checkpoints, its last words. "
+        "With --layers: what the network of a run or a preset is made of, also with settings that are changed, as in "
+        "dltui show mnist-mlp --layers --model.hidden 256,128.",
         "tui.show:show",
     )
-    _add_run(show)
+    show.add_argument("run", metavar="RUN", help="name or path of a run; with --layers also of a preset")
+    show.add_argument("--layers", action="store_true", help="each layer's output shape, parameters and multiply-adds")
+    _add_folders(show)
     _add_json(show)
     attach = _add(commands, "attach", "Open the screen in a run.", "tui.opening:attach")
     attach.add_argument("run", metavar="RUN", nargs="?", help="name or path (default: the newest that is training)")

@@ -18,6 +18,9 @@ from engine.run_summary import status_of
 from engine.schema import RunConfig
 from engine.text import plain, plain_lines
 from presets import PresetError, load_preset
+from presets.loader import preset_paths
+from tui.errors import CommandError
+from tui.layers import show_layers
 from tui.output import STATUS_STYLES, can_show, print_json, styled, width
 from tui.run_words import are_verdicts, loss_keys, measured_keys, number, progress
 from tui.settings_help import shown
@@ -31,8 +34,12 @@ BRAILLE = "⣿"
 
 
 def show(args: Namespace) -> int:
-    """`dltui show RUN`."""
-    folder = find_run(args.runs, args.run)
+    """`dltui show RUN`, or `dltui show PRESET --layers`."""
+    if args.layers:
+        return show_layers(args)
+    if args.settings:
+        raise CommandError("settings go with --layers, as in dltui show mnist-mlp --layers --model.hidden 64")
+    folder = _find(args)
     reader, state = folder.read_events(), RunState()
     state.apply_all(reader.read_all())
     status = status_of(folder, state)
@@ -43,6 +50,16 @@ def show(args: Namespace) -> int:
     for damage in reader.damages[:3]:
         print(f"dltui: warning: {damage}; the rest of the run is shown", file=sys.stderr)
     return 0
+
+
+def _find(args: Namespace) -> RunFolder:
+    try:
+        return find_run(args.runs, args.run)
+    except RunFolderError:
+        if args.run in preset_paths():
+            name = plain(args.run)
+            raise CommandError(f"'{name}' is a preset, and no run; its network: dltui show {name} --layers") from None
+        raise
 
 
 def in_words(folder: RunFolder, state: RunState, status: Status) -> str:

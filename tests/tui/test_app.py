@@ -66,7 +66,7 @@ async def test_the_palette_has_every_action_of_the_place(app: DltuiApp) -> None:
     async with app.run_test() as pilot:
         await settled(pilot, "end", "enter")
         names = [command.title for command in app.get_system_commands(app.screen)]
-        assert {"Start  (f5)", "Reset  (^r)", "Save preset  (^s)", "Theme  (^t)", "Help  (f1)"} <= set(names)
+        assert {"Start  (f5)", "Reset  (^r)", "Save  (^s)", "Layers  (f4)", "Theme  (^t)", "Help  (f1)"} <= set(names)
         await pilot.press("ctrl+p")
         await until(lambda: isinstance(app.screen, CommandPalette))
         await pilot.press(*"back")

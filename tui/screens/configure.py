@@ -20,8 +20,8 @@ from engine.run_folder import RunFolderError
 from engine.schema import RunConfig
 from engine.schema.custom import CustomModel
 from engine.schema.data import Csv
-from engine.schema.image_data import ImageFolder
 from engine.schema.fields import SECTIONS
+from engine.schema.image_data import ImageFolder
 from engine.text import plain
 from presets import Preset
 from presets.loader import preset_paths
@@ -48,9 +48,7 @@ class ConfigureScreen(Screen[None]):
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("f5,ctrl+g", "start", "Start", id="configure.start", tooltip="Train this, once every value is right"),
         Binding("ctrl+r", "reset", "Reset", id="configure.reset", tooltip="Give the field the preset's value again"),
-        Binding(
-            "ctrl+s", "save", "Save preset", id="configure.save", tooltip="Save all of this as a preset of your own"
-        ),
+        Binding("ctrl+s", "save", "Save", id="configure.save", tooltip="Save all of this as a preset of your own"),
         Binding(
             "f8",
             "reset_all",
