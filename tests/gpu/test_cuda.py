@@ -11,7 +11,9 @@ import torch
 from engine import events as ev
 from engine.batches import Batches
 from engine.data import load_data
+from engine.run_folder import create_run
 from engine.run_state import RunState
+from engine.schema import RunConfig
 from engine.tasks import build_task
 from presets import load_preset
 from tests.engine.helpers import collect, config, make_run
@@ -46,13 +48,43 @@ async def test_a_run_can_be_stopped_and_resumed(tmp_path: Path) -> None:
     assert events[-1].step == 20 * 8
 
 
-@pytest.mark.parametrize("name", ["spiral-relu", "linear-regression-synthetic", "xor", "linear-regression-scratch"])
+PRESETS = ("spiral-relu", "linear-regression-synthetic", "xor", "linear-regression-scratch", "rnn-hello")
+DIGITS: dict[str, Any] = {"data": {"kind": "digits", "flip": True, "rotate": 10}, "trainer": {"batch_size": 256}}
+SYSTEMS: dict[str, dict[str, Any]] = {
+    "cnn": {**DIGITS, "model": {"kind": "cnn", "kernel": 3, "padding": "same", "norm": "batch", "hidden": [32]}},
+    "gan": {**DIGITS, "task": {"kind": "gan"}, "model": {"kind": "dcgan", "ngf": 16, "ndf": 16}},
+    **{
+        f"lstm-{cell}": {
+            "data": {"kind": "tsv", "path": "reviews.tsv", "length": 12},
+            "model": {"kind": "lstm", "cell": cell, "embedding": 8, "hidden": 8, "head": 8},
+        }
+        for cell in ("by-hand", "library")
+    },
+}
+"""What the presets that need files are made of, in small."""
+
+
+def write_reviews(folder: Path) -> None:
+    lines = [
+        f"{label}\t{word} film number {number}" for number in range(40) for label, word in enumerate(("bad", "good"))
+    ]
+    (folder / "reviews.tsv").write_text("\n".join(lines))
+
+
+def on_cuda(name: str) -> RunConfig:
+    """A preset, or one of the systems, to be trained on CUDA."""
+    whole = load_preset(name).config if name in PRESETS else config(**SYSTEMS[name])
+    return whole.model_copy(update={"trainer": whole.trainer.model_copy(update={"device": "cuda"})})
+
+
+@pytest.mark.parametrize("name", [*PRESETS, *SYSTEMS])
 def test_a_step_does_not_wait_for_the_device(name: str, tmp_path: Path) -> None:
-    preset, device = load_preset(name).config, torch.device("cuda")
-    data = load_data(preset.data, 0, tmp_path).to(device)
-    task = build_task(preset, data, device)
-    task.set_lr(preset.optimizer.lr)
-    batches = list(Batches(data, preset.trainer.batch_size, 0, shuffle=True).epoch(0))
+    write_reviews(tmp_path)
+    whole = on_cuda(name)
+    device = torch.device(whole.trainer.device)
+    task = build_task(whole, load_data(whole.data, 0, tmp_path).to(device), device)
+    task.set_lr(whole.optimizer.lr)
+    batches = list(Batches(task.data, whole.trainer.batch_size, 0, shuffle=True).epoch(0))
     task.train_step(*batches[0])
     torch.cuda.set_sync_debug_mode("error")
     try:
@@ -60,6 +92,20 @@ def test_a_step_does_not_wait_for_the_device(name: str, tmp_path: Path) -> None:
             task.train_step(inputs, targets)
     finally:
         torch.cuda.set_sync_debug_mode("default")
+
+
+@pytest.mark.parametrize("precision", ["fp32", "bf16"])
+@pytest.mark.parametrize("name", SYSTEMS)
+async def test_every_system_trains_to_its_end(name: str, precision: str, tmp_path: Path) -> None:
+    write_reviews(tmp_path)
+    whole = on_cuda(name)
+    trainer = whole.trainer.model_copy(update={"epochs": 2, "precision": precision})
+    folder = create_run(tmp_path / "runs", whole.model_copy(update={"trainer": trainer}), tmp_path)
+    state = RunState()
+    state.apply_all(await collect(folder.config(), folder))
+    assert isinstance(state.ending, ev.RunFinished)
+    assert state.figures
+    assert not [line for line in state.lines if line.level != "info"]
 
 
 async def test_heartbeats_tell_the_gpu_memory() -> None:
