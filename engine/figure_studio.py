@@ -19,8 +19,8 @@ COST_RATIO = 40
 SAMPLE_ROWS = 10_000
 FEWEST_ROWS = 500
 """Drawn from in any case, and at first, when it is not known yet how long that takes."""
-LONGEST_S = 2.0
-"""More rows are drawn from as long as that takes no longer: who pauses a large network on a CPU waits for it."""
+LIVE_S, LONGEST_S = 0.25, 2.0
+"""What drawing more rows than that may cost while training goes on, so that pictures stay live, and when it halts."""
 
 
 class FigureStudio:
@@ -37,7 +37,7 @@ class FigureStudio:
         self._task, self._folder, self._publish = task, folder, publish
         split = data.val or data.train
         self._sample = Split(split.inputs[:SAMPLE_ROWS], split.targets[:SAMPLE_ROWS])
-        self._rows = FEWEST_ROWS
+        self._rows_per_s = 0.0
         self._due_at_s = 0.0
         self._drawn_step = -1
         self._broken: set[str] = set()
@@ -45,21 +45,25 @@ class FigureStudio:
     def draw_if_due(self, step: int) -> None:
         """Draw if the last time is long enough ago; asking is cheap."""
         if time.perf_counter() >= self._due_at_s:
-            self.draw(step)
+            self.draw(step, LIVE_S)
 
-    def draw(self, step: int) -> None:
-        """Draw now, unless this very step has been drawn. A figure that can't be drawn is told of once."""
+    def draw(self, step: int, budget_s: float = LONGEST_S) -> None:
+        """Draw now, unless this very step has been drawn. A figure that can't be drawn is told of once.
+
+        Args:
+            step: Steps taken so far.
+            budget_s: How long it may take, about, if it takes that to draw from all rows there are.
+        """
         if step == self._drawn_step:
             return
         began_s = time.perf_counter()
         self._drawn_step = step
+        rows = min(len(self._sample), max(FEWEST_ROWS, int(budget_s * self._rows_per_s)))
         with self._told_once(step):
-            sample = Split(self._sample.inputs[: self._rows], self._sample.targets[: self._rows])
-            for figure in self._task.figures(sample):
+            for figure in self._task.figures(Split(self._sample.inputs[:rows], self._sample.targets[:rows])):
                 self._store(figure, step)
         took_s = time.perf_counter() - began_s
-        rows = min(self._rows, len(self._sample))
-        self._rows = max(FEWEST_ROWS, int(rows * LONGEST_S / took_s))
+        self._rows_per_s = rows / took_s
         self._due_at_s = time.perf_counter() + max(SHORTEST_S, COST_RATIO * took_s)
 
     def keep(self, step: int, epoch: int) -> None:

@@ -11,7 +11,7 @@ import torch
 
 from engine import figure_studio
 from engine.data.bundle import DataBundle, Split
-from engine.figure_studio import FEWEST_ROWS, LONGEST_S, SAMPLE_ROWS, FigureStudio
+from engine.figure_studio import COST_RATIO, FEWEST_ROWS, SAMPLE_ROWS, FigureStudio
 from engine.figures import Figure
 
 
@@ -33,7 +33,9 @@ class Artist:
     [
         (1e-6, 30_000, [FEWEST_ROWS, SAMPLE_ROWS, SAMPLE_ROWS]),
         (1e-6, 360, [360, 360, 360]),
-        (LONGEST_S / 2_000, 30_000, [FEWEST_ROWS, 1_960, 1_990]),
+        # about 1,000 rows a second: a quarter of one while it trains, two at the end
+        (1e-3, 30_000, [FEWEST_ROWS, FEWEST_ROWS, 1_960]),
+        (2e-4, 30_000, [FEWEST_ROWS, 1_136, 9_577]),
         (1.0, 30_000, [FEWEST_ROWS, FEWEST_ROWS, FEWEST_ROWS]),
     ],
 )
@@ -45,6 +47,11 @@ def test_a_slow_network_is_drawn_from_fewer_rows(
     artist: Any = Artist(clock, row_s)
     train, val = (Split(torch.zeros(rows, 1), torch.zeros(rows)) for rows in (4, val_rows))
     studio = FigureStudio(artist, DataBundle(train, val, (1,), 1), tmp_path, lambda event: None)
-    for step in range(3):
-        studio.draw(step)
+    studio.draw(0)
+    studio.draw_if_due(1)
+    assert len(artist.rows) == 1
+    clock[0] += COST_RATIO * (0.02 + row_s * FEWEST_ROWS)
+    studio.draw_if_due(2)
+    studio.draw(3)
+    studio.draw(3)
     assert artist.rows == [pytest.approx(rows, rel=0.01) for rows in expected]

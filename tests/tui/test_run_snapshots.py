@@ -11,6 +11,7 @@ import pytest
 
 from engine.run_folder import RunLock
 from tests.tui import run_scenes as scenes
+from tests.tui.cnn_scene import cnn
 from tests.tui.gan_scene import gan
 from tests.tui.run_scenes import Scene, app_on, settled
 
@@ -35,6 +36,9 @@ SHOTS: dict[str, tuple[Scene, bool, tuple[str, ...]]] = {
     "light": (scenes.classifier, True, ("ctrl+t",)),
     "zoomed": (scenes.classifier, True, ("l", "]", "]", "]", "x", "z")),
     "regression": (scenes.line, True, ("l",)),
+    "features": (cnn, True, ("3",)),
+    "features-zoomed": (cnn, True, ("3", "z")),
+    "mistakes-in-colour": (cnn, True, ("3", "f")),
     "gan": (gan, True, ()),
     "scrubbed": (gan, True, ("comma", "comma", "comma")),
     "stop": (scenes.classifier, True, ("s",)),

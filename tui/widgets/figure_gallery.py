@@ -37,7 +37,7 @@ def draw_gallery(arrays: Arrays, width: int, height: int, palette: Palette) -> C
 
 def _draw_group(cells: Cells, block: Block, title: str, pictures: SmallPictures) -> None:
     count = f"{block.shown} of {len(pictures):,}" if block.shown < len(pictures) else ""
-    title = narrow(title, max(1, block.width - len(count) - _SPACE))
+    title = narrow(title, max(1, block.width - (len(count) + _SPACE if count else 0)))
     cells.put(block.line, block.column, title, cells.palette.foreground)
     at = block.column + len(title) + _SPACE
     cells.put(block.line, at, narrow(count, block.column + block.width - at), cells.palette.muted)

@@ -130,8 +130,12 @@ def _parts(groups: tuple[Shape, ...], width: int, height: int) -> list[Grid]:
 
 
 def _rows_of(groups: tuple[Shape, ...], side: int, width: int, lines: int) -> list[Grid]:
-    """As much of each group as has room at pictures of `side` pixels; none if not even a row of each has."""
-    grids = [_grid(shape, _size_within(shape, side, width), width, 1) for shape in groups]
+    """As much of each group as has room at pictures of `side` pixels; none if not even a row of each has.
+
+    Small pictures are not enlarged: where not all have room, more of them are worth more.
+    """
+    sides = [min(side, max(shape.rows, shape.columns)) for shape in groups]
+    grids = [_grid(shape, _size_within(shape, own, width), width, 1) for shape, own in zip(groups, sides, strict=True)]
     return _with_rows(groups, grids, width, lines) if sum(grid.lines for grid in grids) <= lines else []
 
 
