@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from engine import events as ev
-from engine.run_state import LINES_KEPT, RunState, Series
+from engine.run_state import ANSWERS_KEPT, LINES_KEPT, RunState, Series
 
 
 def started(step: int = 0, **changes: Any) -> ev.RunStarted:
@@ -224,3 +224,12 @@ def test_every_event_is_folded_and_survives_its_json() -> None:
     assert {type(event) for event in events} == set(ev.AnyEvent.__args__)
     assert [ev.decode(ev.encode(event)) for event in events] == events
     assert folded(*events).version == len(events)
+
+
+def test_the_last_answers_are_kept_by_the_ids_of_their_questions() -> None:
+    state = RunState()
+    for number in range(ANSWERS_KEPT + 3):
+        state.apply(ev.Answered(step=number, id=str(number), values={"positive": 0.5}))
+    assert len(state.answers) == ANSWERS_KEPT
+    assert "2" not in state.answers
+    assert state.answers[str(ANSWERS_KEPT + 2)].step == ANSWERS_KEPT + 2
