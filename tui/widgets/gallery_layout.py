@@ -118,7 +118,7 @@ def _whole(groups: tuple[Shape, ...], width: int, height: int) -> list[Grid]:
 
 
 def _parts(groups: tuple[Shape, ...], width: int, height: int) -> list[Grid]:
-    """One row of each group, then more of those of which least is seen; of groups only the first that have room."""
+    """One row of each group, then more of those that take least room; of groups only the first that have any."""
     for count in range(len(groups), 0, -1):
         sides = range(READABLE, (_SMALLEST if count > 1 else 1) - 1, -1)
         tried = [(side, _rows_of(groups[:count], side, width, height - count)) for side in sides]
@@ -143,7 +143,7 @@ def _with_rows(groups: tuple[Shape, ...], grids: list[Grid], width: int, lines: 
     while True:
         shown = [_shown(shape, grid) for shape, grid in zip(groups, grids, strict=False)]
         lacking = [place for place, count in enumerate(shown) if count < groups[place].total]
-        for place in sorted(lacking, key=lambda place: shown[place] / groups[place].total):
+        for place in sorted(lacking, key=lambda place: grids[place].lines):
             grid = grids[place]
             more = _grid(groups[place], (grid.tall, grid.wide), width, grid.down + 1)
             if sum(other.lines for other in grids) - grid.lines + more.lines <= lines:
