@@ -16,6 +16,9 @@ from engine.tasks.class_pictures import matrix_figure, mistakes_figure, regions_
 from engine.tasks.supervised import Supervised, joined, mean_loss
 from engine.tasks.text_answers import answer_text, telling_words
 
+MATRIX_CLASSES = 1000
+"""With more of them a confusion matrix is larger than what it is made from, and nobody could read it."""
+
 
 class ClassificationTask(Supervised):
     """Cross-entropy of one logit per class."""
@@ -53,17 +56,17 @@ class ClassificationTask(Supervised):
             return [regions_figure(self.data, sample, self._classes_of)]
         probabilities = self._probabilities(self.data.prepare(sample.inputs))
         truth, guess = sample.targets.cpu().numpy(), probabilities.argmax(1)
-        matrix = matrix_figure(self.data, truth, guess)
+        matrix = [matrix_figure(self.data, truth, guess)] if self.data.outputs <= MATRIX_CLASSES else []
         if self.data.vocabulary:
-            return [matrix, telling_words(self.data, self._probabilities)]
+            return [*matrix, telling_words(self.data, self._probabilities)]
         if len(self.data.input_shape) != 3:
-            return [matrix]
+            return matrix
         mistakes = mistakes_figure(self.data, sample, probabilities)
         if features := self.feature_figures(sample):
-            return [*features, mistakes, matrix]
+            return [*features, mistakes, *matrix]
         if self.config.model.kind == "linear":
-            return [weights_figure(self.data, self.model), matrix, mistakes]
-        return [matrix, mistakes]
+            return [weights_figure(self.data, self.model), *matrix, mistakes]
+        return [*matrix, mistakes]
 
     def _probabilities(self, inputs: Tensor) -> np.ndarray:
         """(N, classes) of prepared inputs."""

@@ -179,3 +179,10 @@ async def test_a_model_that_does_not_fit_is_told_once_the_data_is_known(tmp_path
 async def test_models_that_come_with_dltui_train_on_a_users_data(tmp_path: Path, model: dict[str, Any]) -> None:
     _, events = await train(tmp_path, custom(write(tmp_path, NET), model))
     assert type(events[-1]).__name__ == "RunFinished"
+
+
+async def test_very_many_classes_train_without_a_matrix_of_them(tmp_path: Path) -> None:
+    file = write(tmp_path, "import torch\ndef load(): return (torch.rand(9, 3), torch.arange(9) * 2500), None")
+    folder, events = await train(tmp_path, custom(file, {"kind": "mlp", "hidden": [2]}))
+    assert type(events[-1]).__name__ == "RunFinished"
+    assert not (folder.figures / "matrix.npz").exists()

@@ -126,7 +126,7 @@ def test_last_words_of_a_run_without_a_log(folder: RunFolder) -> None:
 
 def test_a_crash_is_told_before_what_python_prints_after_it(tmp_path: Path) -> None:
     console = tmp_path / "console.log"
-    console.write_text("importing\nFatal Python error: Segmentation fault\n\nThread 1:\n  File x\nExtension modules: a\n")
+    console.write_text("Fatal Python error: Segmentation fault\n\nThread 1:\n  File x\nExtension modules: a\n")
     assert last_words(RunFolder(tmp_path)) == "Fatal Python error: Segmentation fault"
     console.write_text("one\ntwo\n")
     assert last_words(RunFolder(tmp_path)) == "two"
