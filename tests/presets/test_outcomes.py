@@ -89,6 +89,14 @@ async def test_digits_are_read(tmp_path: Path) -> None:
     assert counts.trace() / counts.sum() == pytest.approx(run.last("val/accuracy"))
 
 
+async def test_convolutions_read_digits(tmp_path: Path) -> None:
+    """The preset's network on the small digits that need no network connection."""
+    small = {"data": {"kind": "digits"}, "model": {"kernel": 3, "padding": "same"}}
+    run = await train("mnist-cnn", tmp_path, **small, optimizer={"kind": "adam", "lr": 0.01})
+    assert run.last("val/accuracy") >= 0.95
+    assert run.figure("features")["titles"].tolist()[1:3] == ["filters of block1.conv1", "maps of block1.conv1, 8x8"]
+
+
 async def test_fewer_epochs_of_real_clothes_and_digits(tmp_path: Path, shared_data: Path) -> None:
     softmax = await train("softmax-regression", tmp_path, shared_data, trainer={"epochs": 2})
     assert softmax.last("val/accuracy") >= 0.75
