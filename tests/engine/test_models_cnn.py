@@ -11,12 +11,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor, nn
 
-from engine.data.bundle import DataBundle, Split
+from engine.data.bundle import DataBundle, DataError, Split
 from engine.models import build_model
 from engine.schema import ConfigError, DataFacts, overlay, validate
 from engine.schema.image_model import Cnn
 from engine.schema.layers import Layer
 from engine.schema.model import Mlp
+from engine.tasks import build_task
 from presets import load_preset
 
 MNIST, CIFAR10 = (1, 28, 28), (3, 32, 32)
@@ -193,6 +194,28 @@ def test_a_last_batch_of_one_sample_is_refused_where_it_could_not_be_trained() -
         over = {"model": {"hidden": [3], "norm": "batch"}, "trainer": {"batch_size": batch_size}}
         assert (batch_size == 1436) is not bool(_validates(over))
     assert _validates({"model": {"hidden": [3]}, "trainer": {"batch_size": 4}})
+
+
+@pytest.mark.parametrize(
+    ("model", "batch_size", "expected"),
+    [
+        (
+            {"hidden": [3], "norm": "batch"},
+            4,
+            "trainer.batch_size: the last batch of 5 rows in batches of 4 is 1",
+        ),
+        ({"channels": [8, 8], "kernel": 5, "padding": "valid"}, 2, "model.padding: pictures of 8x8 shrink to nothing"),
+    ],
+)
+def test_what_is_known_only_of_loaded_data_is_refused_before_training(
+    model: dict[str, Any], batch_size: int, expected: str
+) -> None:
+    own = {"data": {"kind": "custom", "target": "mine.py:load"}, "model": model, "trainer": {"batch_size": batch_size}}
+    config = validate(overlay(DIGITS, own))
+    split = Split(torch.rand(5, 1, 8, 8), torch.zeros(5, dtype=torch.int64))
+    with pytest.raises(DataError) as caught:
+        build_task(config, DataBundle(split, None, (1, 8, 8), 2, ("a", "b")), torch.device("cpu"))
+    assert str(caught.value).startswith(expected)
 
 
 def _validates(over: dict[str, Any]) -> bool:
