@@ -15,8 +15,8 @@ import os
 import random
 import shutil
 import tempfile
-from collections.abc import Mapping
-from contextlib import suppress
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -154,8 +154,9 @@ def load_checkpoint(folder: Path) -> Checkpoint:
         CheckpointError: it is missing, damaged, or holds what is not data.
     """
     try:
-        weights = load_file(folder / WEIGHTS)
-        state = torch.load(folder / STATE, map_location="cpu", weights_only=True)
+        files = folder.resolve()  # `last` may be led elsewhere between the two
+        weights = load_file(files / WEIGHTS)
+        state = torch.load(files / STATE, map_location="cpu", weights_only=True)
     except (OSError, SafetensorError, RuntimeError, ValueError, EOFError, KeyError) as error:
         raise CheckpointError(f"checkpoint {folder} can't be read: {_first_line(error)}") from None
     except Exception as error:  # the unpickler's own errors come from anywhere
@@ -210,3 +211,14 @@ def restore_random_states(states: Mapping[str, Any], device: torch.device) -> No
     np.random.set_state((name, keys.numpy().astype(np.uint32), *rest))
     if device.type == "cuda" and "cuda" in states:
         torch.cuda.set_rng_state(states["cuda"], device)
+
+
+@contextmanager
+def undisturbed_random_states(device: torch.device) -> Iterator[None]:
+    """Whatever is drawn meanwhile, training goes on as if it had not been: what happens when a clock says so, or a
+    person asks, must not change what is learned."""
+    states = random_states(device)
+    try:
+        yield
+    finally:
+        restore_random_states(states, device)

@@ -55,6 +55,9 @@ def diagnose(error: BaseException, batch_size: int | None = None) -> Diagnosis:
         return Diagnosis(f"out of memory on the device: {line[:200]}", f"lower trainer.batch_size{half}", trace)
     if isinstance(error, MemoryError) or "not enough memory" in line:
         return Diagnosis(f"out of memory: {line[:200]}", "lower trainer.batch_size, or the model's width", trace)
+    if "Expected more than 1 value per channel" in line:
+        cure = "choose a trainer.batch_size that does not leave one sample for the last batch"
+        return Diagnosis(f"batch norm can't take a batch of one sample: {line}", cure, trace)
     if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
         return Diagnosis(f"the disk is full: {line}", "free some space, then resume", "")
     if isinstance(error, SystemExit) and own.where:

@@ -7,6 +7,9 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import torch
+
+from engine.checkpoint import undisturbed_random_states
 from engine.data.bundle import DataBundle, Split
 from engine.events import AnyEvent, FigureDrawn, LineLogged
 from engine.figures import Figure, save_figure
@@ -36,7 +39,7 @@ class FigureStudio:
     def __init__(self, task: Task, data: DataBundle, folder: Path, publish: Callable[[AnyEvent], None]) -> None:
         self._task, self._folder, self._publish = task, folder, publish
         split = data.val or data.train
-        self._sample = Split(split.inputs[:SAMPLE_ROWS], split.targets[:SAMPLE_ROWS])
+        self._sample = _sample_of(split)
         self._rows_per_s = 0.0
         self._due_at_s = 0.0
         self._drawn_step = -1
@@ -59,7 +62,7 @@ class FigureStudio:
         began_s = time.perf_counter()
         self._drawn_step = step
         rows = min(len(self._sample), max(FEWEST_ROWS, int(budget_s * self._rows_per_s)))
-        with self._told_once(step):
+        with self._told_once(step), undisturbed_random_states(self._task.device):
             for figure in self._task.figures(Split(self._sample.inputs[:rows], self._sample.targets[:rows])):
                 self._store(figure, step)
         took_s = time.perf_counter() - began_s
@@ -68,7 +71,7 @@ class FigureStudio:
 
     def keep(self, step: int, epoch: int) -> None:
         """Let the task end its epoch, and keep the pictures it gives."""
-        with self._told_once(step):
+        with self._told_once(step), undisturbed_random_states(self._task.device):
             for figure in self._task.end_epoch(epoch):
                 self._store(figure, step, epoch)
 
@@ -95,3 +98,13 @@ class FigureStudio:
         if what not in self._broken:
             self._broken.add(what)
             self._publish(LineLogged(step=step, level="warning", text=text))
+
+
+def _sample_of(split: Split) -> Split:
+    """Rows to draw from, always the same ones. Where there are more than a figure may show, they are drawn by lot: data
+    often lies sorted by class, and its first rows would then be of one class alone."""
+    if len(split) <= FEWEST_ROWS:
+        return split
+    lot = torch.randperm(len(split), generator=torch.Generator().manual_seed(0))[:SAMPLE_ROWS]
+    chosen = lot.to(split.inputs.device)
+    return Split(split.inputs[chosen], split.targets[chosen])

@@ -6,11 +6,11 @@ from dataclasses import dataclass, field
 from math import prod
 from typing import Any
 
-import torch
 from torch import Tensor, nn
 from torch.utils.flop_counter import FlopCounterMode
 from torch.utils.hooks import RemovableHandle
 
+from engine.modes import evaluating
 from engine.schema.layers import Layer
 
 ROOT = "model"
@@ -56,9 +56,10 @@ class _Watch:
     def _end(self, part: nn.Module, inputs: Any, outputs: Any) -> None:
         name, seen = self._names[part], self._open.pop()
         done = self._multiply_adds() - seen.began.pop()
-        if isinstance(part, nn.RNNBase):  # on some devices one operation, which the counter does not know
+        steps = _first_tensor(inputs)
+        if isinstance(part, nn.RNNBase) and steps is not None:  # on some devices one operation, unknown to the counter
             weights = sum(weight.numel() for weight in part.parameters() if weight.ndim == 2)
-            whole = weights * prod(inputs[0].shape[:-1]) // self._samples
+            whole = weights * prod(steps.shape[:-1]) // self._samples
             self._uncounted += whole - done
             done = whole
         seen.multiply_adds += done
@@ -70,10 +71,15 @@ class _Watch:
 
 
 def _shape(outputs: Any) -> tuple[int, ...]:
-    """Of the first tensor in what a module returned."""
-    while isinstance(outputs, (tuple, list)) and outputs:
-        outputs = outputs[0]
-    return tuple(outputs.shape) if isinstance(outputs, Tensor) else ()
+    first = _first_tensor(outputs)
+    return () if first is None else tuple(first.shape)
+
+
+def _first_tensor(values: Any) -> Tensor | None:
+    """Of what a module took or returned; of packed sequences, which are tuples too, all their steps in one."""
+    while isinstance(values, (tuple, list)) and values:
+        values = values[0]
+    return values if isinstance(values, Tensor) else None
 
 
 def module_layers(module: nn.Module, inputs: Tensor) -> list[Layer]:
@@ -82,16 +88,13 @@ def module_layers(module: nn.Module, inputs: Tensor) -> list[Layer]:
     A layer is a module without modules inside it, or one that has weights, convolutions or matrix products of its own
     besides. Parameters that several layers share count once, and layers that were not used have no output shape.
     """
-    was_training = module.training
-    module.eval()
-    with torch.no_grad(), FlopCounterMode(display=False) as counter:
+    with evaluating(module), FlopCounterMode(display=False) as counter:
         watch = _Watch(module, len(inputs), counter)
         try:
             module(inputs)
         finally:
             for handle in watch.handles:
                 handle.remove()
-            module.train(was_training)
     parts = {name or ROOT: part for name, part in module.named_modules()}
     counted: set[int] = set()
     layers = []

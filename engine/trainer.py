@@ -14,7 +14,14 @@ import torch
 from engine import commands as cmd
 from engine import events as ev
 from engine.batches import Batches, evaluation_batches
-from engine.checkpoint import Checkpoint, CheckpointStore, random_states, restore_random_states
+from engine.checkpoint import (
+    Checkpoint,
+    CheckpointStore,
+    random_states,
+    restore_random_states,
+    undisturbed_random_states,
+)
+from engine.data.bundle import DataError
 from engine.devices import device_name
 from engine.figure_studio import FigureStudio
 from engine.inbox import Inbox
@@ -83,15 +90,16 @@ class Trainer:
 
         Raises:
             CheckpointError: the checkpoint to go on from can't be used.
+            DataError: the data has changed since then.
             NotFinite: the loss became NaN or infinite.
             OSError: a checkpoint could not be written at the end.
         """
         self._resume()
         self._announce()
         self._stop_if_no_better()
-        self._studio.draw(self.step)
         if self.step == 0:
             self._studio.keep(self.step, self._epoch)
+        self._studio.draw(self.step)
         self._start_clock()
         self._obey_waiting()
         while self._ending is None and self._epoch < self._settings.epochs:
@@ -227,7 +235,11 @@ class Trainer:
 
     def _answer(self, id: str, text: str) -> None:
         try:
-            event = ev.Answered(step=self.step, id=id, values=self._task.answer(text))
+            with undisturbed_random_states(self._device):
+                values = self._task.answer(text)
+            if not all(map(math.isfinite, values.values())):
+                raise CannotAnswer("the network gives no finite numbers")
+            event = ev.Answered(step=self.step, id=id, values=values)
         except CannotAnswer as error:
             event = ev.Answered(step=self.step, id=id, values={}, refusal=str(error))
         except Exception as error:  # a network of somebody's own may trip over a single text: training goes on
@@ -323,6 +335,7 @@ class Trainer:
             return
         state = checkpoint.state
         torch.set_num_threads(state["threads"])  # another number adds up in another order: other bits
+        self._check_same_data(checkpoint)
         checkpoint.load_into(self._task.modules)
         for name, optimizer in self._task.optimizers.items():
             optimizer.load_state_dict(state["optimizers"][name])
@@ -331,6 +344,16 @@ class Trainer:
         self._base_lr, self._best_value = state["base_lr"], state["best_value"]
         self._evaluations_since_best = state["evaluations_since_best"]
         restore_random_states(state["random"], self._device)
+
+    def _check_same_data(self, checkpoint: Checkpoint) -> None:
+        """Weights mean nothing to other data: a word's number would be another word's."""
+        before, now = checkpoint.state.get("data", {}), self._data.card()
+        others = [key.replace("_", " ") for key in before if key in now and before[key] != now[key]]
+        if others:
+            raise DataError(
+                f"the data is not what it was at step {checkpoint.step:,} (other {', '.join(others)}): "
+                "put back what it was, or start a new run"
+            )
 
     # -- the first event ----------------------------------------------------------------------------------------
 

@@ -98,6 +98,7 @@ class DataBundle:
     def card(self) -> dict[str, Any]:
         """What a model must know of its data to be used without it, as plain data for a checkpoint."""
         return {
+            "train_rows": len(self.train),
             "input_shape": list(self.input_shape),
             "outputs": self.outputs,
             "class_names": list(self.class_names),

@@ -242,7 +242,10 @@ def _class_names(given: Any, name: str) -> tuple[str, ...]:
         return ()
     if isinstance(given, str) or not isinstance(given, (Sequence, np.ndarray)):
         raise DataError(f"{name}: class_names is a {type(given).__name__}: give a list of names")
-    return tuple(plain(str(word)) for word in given)
+    names = tuple(plain(str(word)) for word in given)
+    if len(set(names)) < len(names):
+        raise DataError(f"{name}: two class_names are the same: give each class its own")
+    return names
 
 
 def _scale(given: Mapping[str, Any], inputs: Tensor, name: str) -> tuple[tuple[float, ...], tuple[float, ...]]:

@@ -49,7 +49,8 @@ def load_tsv(data: schema.Tsv, seed: int, data_dir: Path) -> DataBundle:
         return text_bundle(data, as_texts(lines, path, names), val, names)
     if len(lines) < 2:
         raise DataError(f"{shown(path)} has one text: two at least are needed, one of them to be held out")
-    classes = np.array([names.index(line.label) for line in lines])
+    places = {name: place for place, name in enumerate(names)}
+    classes = np.array([places[line.label] for line in lines])
     train, held_out = (
         as_texts([lines[row] for row in rows], path, names) for rows in hold_out(len(lines), data.val_share, classes)
     )

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import torch
 from torch import Tensor, nn
 from torch.nn.parameter import is_lazy
 
 from engine.custom_code import CustomCodeError, call_target, said, told_as_users
 from engine.data.bundle import DataBundle
+from engine.modes import evaluating
 from engine.schema.custom import CustomModel
 
 
@@ -29,6 +29,8 @@ def build_custom(model: CustomModel, data: DataBundle) -> nn.Module:
 def samples_of(data: DataBundle) -> Tensor:
     """Two prepared samples of `data`, on the CPU; the same one twice where there is but one."""
     inputs = data.train.inputs
+    if not len(inputs):  # asked without its data
+        inputs = inputs.new_zeros((1, *data.input_shape))
     return data.prepare(inputs[[0, len(inputs) - 1]].cpu())
 
 
@@ -38,11 +40,8 @@ def try_out(module: nn.Module, data: DataBundle, name: str) -> None:
     Raises:
         CustomCodeError: it raised something, or its answer has a shape that does not fit the targets.
     """
-    was_training = module.training
-    module.eval()
-    with torch.no_grad(), told_as_users(name):
+    with evaluating(module), told_as_users(name):
         outputs = module(samples_of(data))
-    module.train(was_training)
     per_token = not data.train.targets.is_floating_point() and data.train.targets.ndim == 2
     wanted = (2, *data.input_shape[:1], data.outputs) if per_token else (2, data.outputs)
     if not isinstance(outputs, Tensor):

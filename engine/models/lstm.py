@@ -100,7 +100,8 @@ class LstmClassifier(nn.Module):
     def _classify(self, ids: Tensor) -> Tensor:
         is_word = ids != PADDING
         if ids.device.type == "cpu":  # elsewhere the host would have to wait for the longest text's length
-            longest = int(is_word.any(0).sum().clamp(min=1))
+            last = is_word.any(0).nonzero()[-1:]
+            longest = int(last) + 1 if len(last) else 1
             ids, is_word = ids[:, :longest], is_word[:, :longest]
         logits: Tensor = self.head(self.mean(self.lstm(self.embedding(ids)), is_word))
         return logits

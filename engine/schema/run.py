@@ -103,6 +103,12 @@ def check_facts(config: RunConfig, facts: DataFacts) -> None:
         PydanticCustomError: as `reject`.
     """
     _check_model_fits(config, facts)
+    if isinstance(config.task, Classification) and facts.outputs == 1:
+        reject(
+            "data.kind",
+            f"data '{config.data.kind}' has one class only, and nothing to tell it from: name a folder or file that "
+            "has several",
+        )
     if isinstance(config.model, Cnn):
         config.model.check_size(facts)
     check_last_batch(config.model, config.trainer.batch_size, facts)

@@ -12,6 +12,7 @@ from engine.data.bundle import DataBundle, Split
 from engine.data.draws import floats
 from engine.figures import Figure
 from engine.tasks.number_pictures import thinned
+from engine.tasks.pixels import bytes_of, shrunk
 
 GRID_HEIGHT, GRID_WIDTH = 80, 120
 MISTAKES_SHOWN = 12
@@ -58,7 +59,7 @@ def mistakes_figure(data: DataBundle, sample: Split, probabilities: np.ndarray) 
     wrong = np.flatnonzero(truth != guess)
     worst = wrong[np.argsort(-confidence[wrong], kind="stable")[:MISTAKES_SHOWN]]
     arrays = {
-        "images": bytes_of(sample.inputs[torch.from_numpy(worst).to(sample.inputs.device)]),
+        "images": bytes_of(shrunk(sample.inputs[torch.from_numpy(worst).to(sample.inputs.device)])),
         "truth": truth[worst].astype(np.int16),
         "guess": guess[worst].astype(np.int16),
         "confidence": confidence[worst].astype(np.float32),
@@ -75,20 +76,6 @@ def weights_figure(data: DataBundle, model: nn.Module) -> Figure:
     images = weight.detach().float().cpu().reshape(-1, *data.input_shape).mean(1)
     arrays = {"images": images.numpy(), "names": np.array(data.class_names)}
     return Figure("weights", "weights", "Weights: what speaks for a class, and what against", arrays)
-
-
-def bytes_of(images: Tensor) -> np.ndarray:
-    """(N, H, W) uint8, or in colour (N, H, W, 3), of stored images (N, C, H, W): bytes, or numbers from 0 to 1.
-
-    Numbers that reach beyond are spread from the least to the largest of all.
-    """
-    if images.dtype != torch.uint8 and len(images):
-        low, high = min(0.0, float(images.min())), max(1.0, float(images.max()))
-        images = (images - low) * (255 / (high - low))
-    in_color = images.shape[1] == 3
-    shades = images.permute(0, 2, 3, 1) if in_color else images.float().mean(1)
-    pixels: np.ndarray = shades.float().round().clamp(0, 255).to(torch.uint8).cpu().numpy()
-    return pixels
 
 
 def _whose(data: DataBundle) -> str:

@@ -9,6 +9,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from engine.data.bundle import Split
+from engine.data.vocabulary import SPECIAL
 from engine.figures import Figure
 from engine.schema import task as schema
 from engine.tasks.base import Observation
@@ -57,7 +58,7 @@ class ClassificationTask(Supervised):
         probabilities = self._probabilities(self.data.prepare(sample.inputs))
         truth, guess = sample.targets.cpu().numpy(), probabilities.argmax(1)
         matrix = [matrix_figure(self.data, truth, guess)] if self.data.outputs <= MATRIX_CLASSES else []
-        if self.data.vocabulary:
+        if len(self.data.vocabulary) > len(SPECIAL):
             return [*matrix, telling_words(self.data, self._probabilities)]
         if len(self.data.input_shape) != 3:
             return matrix

@@ -8,19 +8,16 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.nn.modules import activation, batchnorm
 
 from engine.data.bundle import DataBundle, Split
 from engine.figures import Figure
-from engine.tasks.class_pictures import bytes_of
+from engine.tasks.pixels import bytes_of, shrunk
 
 STAGES_SHOWN = 3
 PICTURES_SHOWN = 64
 """Of a group."""
-LARGEST_SIDE = 64
-"""Pixels; larger pictures are shrunk, since a terminal has no room for more."""
 BRIGHTEST = 0.99
 """Quantile of what is above zero that is drawn white: a few outliers must not leave all else in the dark."""
 SAME_STAGE = (nn.Conv2d, *(getattr(activation, name) for name in activation.__all__), batchnorm._BatchNorm)
@@ -52,7 +49,7 @@ def features_figure(data: DataBundle, model: nn.Module, sample: Split) -> Figure
         return None
     first = maps[0]
     groups = [
-        (f"input{_of_class(data, sample)}", bytes_of(_small(pictures[:1]))),
+        (f"input{_of_class(data, sample)}", bytes_of(shrunk(pictures[:1]))),
         (f"filters of {first.name}", _filters(first.layer.weight.detach().float().cpu())),
         *((f"maps of {stage.name}, {_size(stage.output)}", _found(stage.output)) for stage in _stages(maps)),
     ]
@@ -96,7 +93,7 @@ def _is_last_of_size(maps: _Maps, after: _Maps | None) -> bool:
 
 def _found(output: Tensor) -> np.ndarray:
     """Maps (C, H, W) as bytes, dark where nothing was found; as signed numbers where there are any below zero."""
-    maps = torch.nan_to_num(_small(output.detach()[None].float())[0].cpu(), posinf=0.0, neginf=0.0)
+    maps = torch.nan_to_num(shrunk(output.detach()[None].float())[0].cpu(), posinf=0.0, neginf=0.0)
     if (maps < 0).any():
         signed: np.ndarray = maps.numpy()
         return signed
@@ -116,16 +113,6 @@ def _filters(weight: Tensor) -> np.ndarray:
     most = finite.abs().max().clamp_min(torch.finfo(torch.float32).tiny)
     colors: np.ndarray = ((finite / most + 1) * 127.5).round().to(torch.uint8).permute(0, 2, 3, 1).numpy()
     return colors
-
-
-def _small(pictures: Tensor) -> Tensor:
-    """(N, C, H, W), shrunk to what a terminal can show."""
-    height, width = pictures.shape[2:]
-    times = -(-max(height, width) // LARGEST_SIDE)
-    if times == 1:
-        return pictures
-    shrunk = F.avg_pool2d(pictures.float(), times, ceil_mode=True)
-    return shrunk.round().to(torch.uint8) if pictures.dtype == torch.uint8 else shrunk
 
 
 def _of_class(data: DataBundle, sample: Split) -> str:

@@ -21,6 +21,7 @@ from engine.schema import RunConfig
 from engine.schema import image_model as models
 from engine.schema import task as schema
 from engine.tasks.base import Observation, Task
+from engine.tasks.pixels import shrunk
 
 MOST_KEPT = 200
 """Pictures kept of a run: one may be a megabyte, and a disk must not fill with what nobody can step through."""
@@ -111,7 +112,7 @@ class GanTask(Task):
 
     def _samples(self) -> Figure:
         with self._without_a_trace():
-            made = self._generate(self._same_noise)[: self._shown]
+            made = shrunk(self._generate(self._same_noise)[: self._shown])
         arrays = {"titles": np.array(["from noise that stays the same"]), "images_0": picture_bytes(made)}
         return Figure("samples", "gallery", "Samples", arrays)
 

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 
 import torch
 from torch import Tensor, nn
@@ -13,6 +12,7 @@ from engine.batches import EVALUATION_BYTES
 from engine.data.bundle import DataBundle, Split
 from engine.figures import Figure
 from engine.models import build_model
+from engine.modes import evaluating
 from engine.optimizers import build_optimizers, lean_step, set_lr
 from engine.schema import RunConfig
 from engine.tasks.base import Observation, Task
@@ -73,34 +73,23 @@ class Supervised(Task):
         return {"loss": loss.detach(), "outputs": outputs.detach(), "targets": targets}
 
     def evaluate(self, inputs: Tensor, targets: Tensor) -> Observation:
-        with self.evaluation_mode():
+        with evaluating(self.model):
             outputs = self._cast_forward(self.model)(inputs)
             return {"loss": self.evaluation_loss(outputs, targets), "outputs": outputs, "targets": targets}
 
     def measure(self, observations: Sequence[Observation]) -> dict[str, Tensor]:
         return {"loss": mean_loss(observations, self.loss_is_sum)}
 
-    @contextmanager
-    def evaluation_mode(self) -> Iterator[None]:
-        """Without gradients, dropout and updates of running statistics; all is as before in the end."""
-        was_training = self.model.training
-        self.model.eval()
-        try:
-            with torch.no_grad():
-                yield
-        finally:
-            self.model.train(was_training)
-
     def predict(self, inputs: Tensor) -> Tensor:
         """(N, outputs) float32 on the CPU of prepared inputs (N, ...), in evaluation mode, for figures."""
-        with self.evaluation_mode():
+        with evaluating(self.model):
             rows = min(ROWS_AT_ONCE, max(1, EVALUATION_BYTES // (4 * max(1, inputs[0].numel()))))
             parts = [self.model(part.to(self.device)).float().cpu() for part in torch.split(inputs, rows)]
         return torch.cat(parts)
 
     def feature_figures(self, sample: Split) -> list[Figure]:
         """What convolutions find in the first of stored samples; nothing where there are none."""
-        with self.evaluation_mode():
+        with evaluating(self.model):
             figure = features_figure(self.data, self.model, sample)
         return [figure] if figure else []
 

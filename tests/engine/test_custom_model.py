@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import shutil
 import sys
 from pathlib import Path
 
 import pytest
 import torch
 
+from engine.asking import ask_checkpoint
 from engine.checkpoint import load_checkpoint
 from engine.commands import Continue, Pause, SetLearningRate, Stop
 from engine.events import CheckpointSaved, FigureDrawn, RunFailed, RunFinished, RunPaused, RunStarted, RunStopped
 from engine.run_folder import create_run
 from engine.schema import RunConfig
 from engine.session import Session
+from tests.engine.data_files import write_reviews
 from tests.engine.helpers import collect, last_weights
 from tests.engine.user_code import NET, SPIRAL, custom, failure, train, write
 
@@ -226,3 +229,46 @@ async def test_a_failed_network_can_be_mended_and_resumed(tmp_path: Path) -> Non
     assert isinstance(events[-1], RunFailed)
     write(tmp_path, net("return self.layer(x)"))
     assert isinstance([event async for event in Session(folder).events()][-1], RunFinished)
+
+
+async def test_a_part_that_is_frozen_on_purpose_stays_so(tmp_path: Path) -> None:
+    source = NET.replace("self.norm = nn.BatchNorm1d(width)", "self.norm = nn.BatchNorm1d(width).eval()")
+    folder, events = await train(tmp_path, custom(write(tmp_path, source)))
+    assert isinstance(events[-1], RunFinished)
+    assert not last_weights(folder)["model.norm.running_mean"].any()
+
+
+async def test_noise_in_a_network_is_the_same_however_often_it_is_drawn(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    source = NET.replace("self.hidden(x)", "nn.functional.dropout(self.hidden(x), 0.2)")
+    config = custom(write(tmp_path, source))
+    weights = []
+    for pause_s in (0.0, 1e6):
+        monkeypatch.setattr("engine.figure_studio.SHORTEST_S", pause_s)
+        monkeypatch.setattr("engine.figure_studio.COST_RATIO", 0)
+        folder, events = await train(tmp_path / str(pause_s), config)
+        assert isinstance(events[-1], RunFinished)
+        weights.append(last_weights(folder))
+    assert all(torch.equal(weights[0][key], weights[1][key]) for key in weights[0])
+
+
+async def test_a_network_over_texts_is_asked_without_its_data(tmp_path: Path) -> None:
+    write_reviews(tmp_path / "data")
+    source = """
+        from torch import nn
+
+        class Net(nn.Module):
+            def __init__(self, outputs):
+                super().__init__()
+                self.bag = nn.EmbeddingBag(40, outputs)
+
+            def forward(self, ids):
+                return self.bag(ids)
+    """
+    model = {"kind": "custom", "target": f"{write(tmp_path, source)}:Net"}
+    config = custom(tmp_path, model, {"kind": "imdb", "vocabulary": 40, "length": 12})
+    folder, events = await train(tmp_path, config)
+    assert isinstance(events[-1], RunFinished)
+    shutil.rmtree(tmp_path / "data")
+    assert set(ask_checkpoint(folder, "last", "a good film").values) == {"negative", "positive"}

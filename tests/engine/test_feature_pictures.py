@@ -12,8 +12,8 @@ from torch import Tensor, nn
 from engine.data.bundle import DataBundle, Split
 from engine.figures import Figure
 from engine.schema import overlay
-from engine.tasks.class_pictures import bytes_of
-from engine.tasks.feature_pictures import LARGEST_SIDE, features_figure
+from engine.tasks.feature_pictures import features_figure
+from engine.tasks.pixels import LARGEST_SIDE, bytes_of
 from tests.engine.test_tasks import make
 
 DIGITS: dict[str, Any] = {

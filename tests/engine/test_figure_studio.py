@@ -6,10 +6,12 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 
 from engine import figure_studio
+from engine.checkpoint import random_states
 from engine.data.bundle import DataBundle, Split
 from engine.figure_studio import COST_RATIO, FEWEST_ROWS, SAMPLE_ROWS, FigureStudio
 from engine.figures import Figure
@@ -17,6 +19,8 @@ from engine.figures import Figure
 
 class Artist:
     """Draws nothing, at its own pace."""
+
+    device = torch.device("cpu")
 
     def __init__(self, clock: list[float], row_s: float) -> None:
         self.clock, self.row_s, self.rows = clock, row_s, list[int]()
@@ -55,3 +59,26 @@ def test_a_slow_network_is_drawn_from_fewer_rows(
     studio.draw(3)
     studio.draw(3)
     assert artist.rows == [pytest.approx(rows, rel=0.01) for rows in expected]
+
+
+def test_rows_of_sorted_data_are_drawn_by_lot_and_what_is_drawn_meanwhile_disturbs_nothing(tmp_path: Path) -> None:
+    seen: list[Split] = []
+
+    def figures(sample: Split) -> list[Figure]:
+        seen.append(sample)
+        torch.rand(5), np.random.rand()
+        return []
+
+    rows = 4 * FEWEST_ROWS
+    sorted_rows = Split(torch.arange(rows)[:, None], torch.arange(rows) // FEWEST_ROWS)
+    task: Any = SimpleNamespace(figures=figures, device=torch.device("cpu"))
+    bundle = DataBundle(sorted_rows, None, (1,), 4)
+    before = random_states(task.device)
+    for _ in range(2):
+        FigureStudio(task, bundle, tmp_path, lambda event: None).draw(0)
+    assert torch.equal(seen[0].inputs, seen[1].inputs)
+    assert torch.equal(seen[0].inputs[:, 0] // FEWEST_ROWS, seen[0].targets)
+    assert seen[0].targets.bincount().min() > FEWEST_ROWS / 8
+    after = random_states(task.device)
+    assert torch.equal(before["torch"], after["torch"]) and before["python"] == after["python"]
+    assert torch.equal(before["numpy"][1], after["numpy"][1]) and before["numpy"][2:] == after["numpy"][2:]

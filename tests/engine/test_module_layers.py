@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 import torch
 from pydantic import TypeAdapter
-from torch import nn
+from torch import Tensor, nn
 
 from engine.layer_probe import probe
 from engine.models import build_model
@@ -138,3 +138,23 @@ def test_what_a_users_code_prints_is_no_part_of_the_answer(tmp_path: Path) -> No
     )
     assert len(json.loads(done.stdout)["layers"]) == 3
     assert "noise" in done.stderr
+
+
+class Packs(nn.Module):
+    """Packs its sequences, and names its arguments."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.rnn = nn.GRU(3, 4, batch_first=True)
+
+    def forward(self, inputs: Tensor) -> Tensor:
+        packed = nn.utils.rnn.pack_padded_sequence(inputs, torch.full((len(inputs),), 5), batch_first=True)
+        _, state = self.rnn(packed)
+        again, _ = self.rnn(input=inputs)
+        return torch.cat([state[0], again[:, -1]], dim=1)
+
+
+def test_packed_sequences_are_counted_and_named_arguments_no_trouble() -> None:
+    (layer,) = module_layers(Packs(), torch.zeros(2, 5, 3))
+    assert (layer.name, layer.parameters) == ("rnn", 3 * 4 * 3 + 3 * 4 * 4 + 2 * 3 * 4)
+    assert layer.multiply_adds >= 5 * (3 * 4 * 3 + 3 * 4 * 4)

@@ -97,6 +97,15 @@ def test_padding_changes_nothing(cell: str) -> None:
     assert torch.equal(model(ids), logits)
 
 
+def test_words_behind_padding_count_too() -> None:
+    model, ids = built(LSTM), torch.zeros(1, LENGTH, dtype=torch.int64)
+    answers = []
+    for word in (3, 4):
+        ids[0, -1] = word
+        answers.append(model(ids))
+    assert not torch.equal(*answers)
+
+
 @pytest.mark.parametrize("cell", CELLS)
 def test_padding_is_not_learned(cell: str) -> None:
     gradients = []
@@ -178,9 +187,13 @@ def test_an_rnn_by_hand_and_the_library_agree() -> None:
     assert torch.allclose(by_hand(ids), library(ids), atol=1e-6)
 
 
-@pytest.mark.parametrize("tree", [LSTM, RNN], ids=lambda tree: str(tree["kind"]))
+@pytest.mark.parametrize(
+    "tree", [LSTM, {**LSTM, "cell": "library"}, RNN], ids=["lstm by hand", "lstm of library", "rnn"]
+)
 def test_half_precision_comes_near(tree: dict[str, Any]) -> None:
     model, ids = built(tree), texts(9, 9)
     whole = model(ids)
     with torch.autocast("cpu", torch.bfloat16):
-        assert torch.allclose(model(ids).float(), whole, atol=0.05)
+        half = model(ids).float()
+    assert torch.allclose(half, whole, atol=0.05)
+    half.sum().backward()

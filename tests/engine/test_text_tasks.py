@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gzip
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -19,6 +20,7 @@ from engine.figures import load_figure
 from engine.run_folder import RunFolder, create_run
 from engine.schema import ConfigError, RunConfig, overlay, validate
 from engine.tasks import CannotAnswer, Task, build_task
+from engine.tasks.classification import ClassificationTask
 from tests.engine.data_files import write_reviews
 from tests.engine.helpers import collect, last_weights
 
@@ -271,3 +273,26 @@ def test_a_loop_by_hand_is_not_compiled() -> None:
     with pytest.raises(ConfigError, match="would unroll for minutes"):
         validate(overlay(REVIEWS, {"trainer": {"compile": True}}))
     assert validate(overlay(REVIEWS, {"trainer": {"compile": True}, "model": {"cell": "library"}}))
+
+
+async def test_a_run_does_not_go_on_with_other_texts(reviews: Path) -> None:
+    folder = make_run(REVIEWS, reviews / "runs", reviews)
+    await stop_at(folder, 2)
+    train = reviews / "imdb" / "train.tsv.gz"
+    before = gzip.decompress(train.read_bytes())
+    train.write_bytes(gzip.compress(before.replace(b"\t", b"\tunheard ", 3)))
+    events = await collect(folder.config(), folder)
+    assert isinstance(events[-1], ev.RunFailed)
+    assert "the data is not what it was at step" in events[-1].error and "vocabulary" in events[-1].error
+    assert not events[-1].traceback
+    train.write_bytes(gzip.compress(before))
+    assert isinstance((await collect(folder.config(), folder))[-1], ev.RunFinished)
+
+
+async def test_an_answer_that_is_no_number_is_a_refusal(reviews: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Task, "answer", lambda self, text: {"positive": float("nan")})
+    monkeypatch.delattr(ClassificationTask, "answer")
+    folder = make_run(REVIEWS, reviews / "runs", reviews)
+    folder.ask(cmd.Ask(id="x", text="a film"))
+    answers = [event for event in await collect(folder.config(), folder) if isinstance(event, ev.Answered)]
+    assert [(answer.values, answer.refusal) for answer in answers] == [({}, "the network gives no finite numbers")]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Iterator
 from contextlib import suppress
+from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar, cast
 
 from textual import on, work
@@ -17,7 +18,7 @@ from textual.screen import Screen
 from textual.widgets import Button, Input, Static
 
 from engine.run_folder import RunFolderError
-from engine.schema import RunConfig
+from engine.schema import DataFacts, RunConfig
 from engine.schema.custom import CustomModel
 from engine.schema.data import Csv
 from engine.schema.fields import SECTIONS
@@ -79,6 +80,8 @@ class ConfigureScreen(Screen[None]):
         """
         super().__init__()
         self._preset = preset
+        self._counted: tuple[Csv | ImageFolder, DataFacts] | None = None
+        """What lies on disk, and for which data that was counted."""
         self._origin = origin
         self._check = Check(None, {})
         self._verdict = ""
@@ -172,13 +175,18 @@ class ConfigureScreen(Screen[None]):
             summary.run_size = RunSize(None, None, None)
             self._take_layers(LayersView(instead=NOTHING_WHILE_WRONG))
             return
-        if isinstance(config.data, Csv | ImageFolder):  # what lies on disk has to be counted
-            facts = await asyncio.to_thread(config.facts, data)
-        else:
-            facts = config.facts(data)
+        facts = await self._facts_of(config, data)
         summary.run_size = run_size(config, facts)
         layers = config.model.layers(facts)
         self._take_layers(LayersView(instead=self._where_layers_are(config)) if layers is None else LayersView(layers))
+
+    async def _facts_of(self, config: RunConfig, data: Path) -> DataFacts:
+        """What is known of the data; what lies on disk is counted once, and not again with every key."""
+        if not isinstance(config.data, Csv | ImageFolder):
+            return config.facts(data)
+        if self._counted is None or self._counted[0] != config.data:
+            self._counted = (config.data, await asyncio.to_thread(config.facts, data))
+        return self._counted[1]
 
     def _take_layers(self, view: LayersView) -> None:
         self._layers = view
