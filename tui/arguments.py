@@ -18,6 +18,10 @@ TABLE_IN_WORDS = "table in TOML, as in '{width = 32}'"
 SWITCH_WORDS = frozenset({"true", "false", "yes", "no", "on", "off", "1", "0"})
 
 
+class Untyped(str):
+    """What was typed for a field that is a number in one kind and a list in another: which, the preset decides."""
+
+
 def take_settings(argv: Iterable[str], own: Mapping[str, bool]) -> tuple[list[str], Tree]:
     """Part the settings in `argv` from everything else.
 
@@ -26,7 +30,8 @@ def take_settings(argv: Iterable[str], own: Mapping[str, bool]) -> tuple[list[st
         own: Options that are no settings, and whether each takes a value.
 
     Returns:
-        The other arguments in their order, and the settings as a partial configuration. Values are not validated.
+        The other arguments in their order, and the settings as a partial configuration. Values are not validated, and
+        `Untyped` where their shape depends on the kind; see `typed`.
 
     Raises:
         CommandError: an unknown flag, or one without its value.
@@ -137,9 +142,31 @@ def _parsed(spec: FieldSpec | None, path: str, text: str) -> object:
     if spec is None:
         return text
     if path == spec.path:
-        return parse(spec, text)
+        return Untyped(text) if _shapes(spec) > 1 else parse(spec, text)
     value = toml_value(text)  # one entry of a table; what is no TOML is a word that the shell has unquoted
     return text if value is None else value
+
+
+def _shapes(spec: FieldSpec) -> int:
+    """How many shapes the field has among the kinds that have it."""
+    kinds = section_models(spec.section)
+    return len({field.shape for kind in kinds for field in fields_of(spec.section, kind) if field.name == spec.name})
+
+
+def typed(tree: Tree) -> Tree:
+    """`tree` with every `Untyped` value parsed as the kind of its section wants it."""
+    return {name: _typed_section(name, value) if isinstance(value, dict) else value for name, value in tree.items()}
+
+
+def _typed_section(section: str, values: Tree) -> Tree:
+    if not any(isinstance(value, Untyped) for value in values.values()):
+        return values
+    kind = str(values.get("kind", ""))
+    known = {spec.name: spec for spec in fields_of(section, kind)} if kind in section_models(section) else {}
+    return {
+        name: parse(known[name], value) if isinstance(value, Untyped) and name in known else value
+        for name, value in values.items()
+    }
 
 
 def _put(tree: Tree, path: str, value: object) -> None:

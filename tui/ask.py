@@ -18,6 +18,7 @@ from tui.output import styled
 from tui.steer import ask_engine, open_run
 
 CLASSES_SHOWN = 8
+NAME_CELLS = 40
 
 
 class Answer(NamedTuple):
@@ -36,7 +37,7 @@ def ask(args: Namespace) -> int:
     kind = folder.config().data
     if not getattr(kind, "asks", ""):
         raise CommandError(
-            f"run '{plain(folder.name)}' can't be asked: its data '{kind.kind}' is no text that is told apart"
+            f"run '{plain(folder.name)}' can't be asked: that takes a run on texts, and its data is '{kind.kind}'"
         )
     answer = (
         _ask_training(folder, args, text) if folder.holder() and not args.best else _ask_checkpoint(folder, args, text)
@@ -85,7 +86,7 @@ def _as_json(folder: RunFolder, answer: Answer) -> str:
 def _in_words(folder: RunFolder, answer: Answer) -> str:
     """The likeliest classes first, and below them where the answer comes from."""
     ranked = sorted(answer.values.items(), key=lambda item: -item[1])
-    parts = [f"{plain(name)} {share:.2f}" for name, share in ranked[:CLASSES_SHOWN]]
+    parts = [f"{plain(name)[:NAME_CELLS]} {share:.2f}" for name, share in ranked[:CLASSES_SHOWN]]
     parts[0] = styled(parts[0], "bold")
     if len(ranked) > CLASSES_SHOWN:
         parts.append(f"and {len(ranked) - CLASSES_SHOWN} more")

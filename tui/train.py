@@ -26,6 +26,7 @@ from engine.schema.merge import Tree
 from engine.text import plain
 from presets import load_preset
 from presets.loader import read_toml
+from tui.arguments import typed
 from tui.errors import CommandError
 from tui.launcher import Launcher
 from tui.output import print_json
@@ -102,7 +103,7 @@ def resolve(preset: str | None, config_file: Path | None, settings: Tree, data: 
     settings = anchored(settings, Path.cwd())
     over_data = _take_data_dir(over, config_file)
     try:
-        config = validate(overlay(overlay(base, over), settings))
+        config = validate(typed(overlay(overlay(base, over), settings)))
     except ConfigError as error:
         raise CommandError("; ".join(_blamed(error, over, settings, config_file))) from None
     return Request(config, data or over_data or base_data)

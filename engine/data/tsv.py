@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import gzip
+import logging
 import zlib
+from collections import Counter
 from pathlib import Path
 from typing import NamedTuple
 
@@ -19,6 +21,10 @@ from engine.text import plain
 WITHOUT_TAB = 0.01
 """Share of lines that may lack their tab: more is another kind of file."""
 CLASSES_AT_MOST = 1000
+FEWEST_BELOW_HEADER = 10
+"""Lines; among fewer, a label that stands alone says nothing."""
+
+log = logging.getLogger(__name__)
 
 
 class Line(NamedTuple):
@@ -36,7 +42,7 @@ def load_tsv(data: schema.Tsv, seed: int, data_dir: Path) -> DataBundle:
         DataError: a file is missing, damaged, in another encoding or of another form.
     """
     path = data_dir / expanded(data.path)
-    lines = read_lines(path, "data.path")
+    lines = _without_header(read_lines(path, "data.path"), path)
     names = tuple(sorted({line.label for line in lines}))
     if len(names) > CLASSES_AT_MOST:
         raise DataError(
@@ -55,6 +61,16 @@ def load_tsv(data: schema.Tsv, seed: int, data_dir: Path) -> DataBundle:
         as_texts([lines[row] for row in rows], path, names) for rows in hold_out(len(lines), data.val_share, classes)
     )
     return text_bundle(data, train, held_out, names)
+
+
+def _without_header(lines: list[Line], path: Path) -> list[Line]:
+    """The lines, but for a first one that names the columns: its label alone stands on no other line."""
+    counts = Counter(line.label for line in lines)
+    first = lines[0].label
+    if counts.pop(first) > 1 or len(lines) <= FEWEST_BELOW_HEADER or min(counts.values()) == 1:
+        return lines
+    log.warning("%s: the first line is taken for a header: no other has its label '%s'", shown(path), first[:40])
+    return lines[1:]
 
 
 def read_lines(path: Path, setting: str) -> list[Line]:

@@ -7,18 +7,25 @@ from typing import Any
 import pytest
 
 from engine.schema.fields import SECTIONS
+from engine.schema.merge import overlay
 from presets import load_preset
-from tui.arguments import setting_flags, specs, take_settings
+from tui.arguments import setting_flags, specs, take_settings, typed
 from tui.errors import CommandError
 from tui.settings_help import all_settings, settings_of
+from tui.train import resolve
 
 OWN = {"--config": True, "--name": True, "--json": False}
 
 
 def settings(*argv: str) -> dict[str, Any]:
+    """What the flags set, over a preset with an mlp on a table."""
     others, tree = take_settings(argv, OWN)
     assert others == []
-    return tree
+    whole = typed(overlay({"data": {"kind": "csv"}, "model": {"kind": "mlp"}}, tree))
+    return {
+        name: {key: whole[name][key] for key in value} if isinstance(value, dict) else value
+        for name, value in tree.items()
+    }
 
 
 def refusal(*argv: str) -> str:
@@ -148,3 +155,19 @@ def test_arguments_of_a_users_own_code(argv: list[str], args: object) -> None:
 def test_a_table_is_asked_for_by_example() -> None:
     assert refusal("--model.args") == "--model.args wants a value: table in TOML, as in '{width = 32}'"
     assert refusal("--model.hidden.x", "1").startswith("unknown flag --model.hidden.x")
+
+
+@pytest.mark.parametrize(
+    ("preset", "argv", "hidden"),
+    [
+        ("digits-mlp", ["--model.hidden", "32"], [32]),
+        ("digits-mlp", ["--model.hidden", "32,16"], [32, 16]),
+        ("rnn-hello", ["--model.hidden", "4"], 4),
+        ("imdb-lstm", ["--model.kind", "lstm", "--model.hidden=16"], 16),
+        ("mnist-mlp", ["--model.kind", "cnn", "--model.hidden", "64"], [64]),
+    ],
+)
+def test_a_field_is_read_as_the_kind_of_the_preset_wants_it(preset: str, argv: list[str], hidden: object) -> None:
+    _, settings = take_settings(argv, {})
+    model: Any = resolve(preset, None, settings, None).config.model
+    assert model.hidden == hidden

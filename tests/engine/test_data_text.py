@@ -264,3 +264,13 @@ def test_hello_is_answered_with_ohlol(tmp_path: Path) -> None:
     assert (word, answer) == ("hello", "ohlol")
     facts = Hello().facts()
     assert (facts.input_shape, facts.outputs, facts.vocabulary) == (bundle.input_shape, bundle.outputs, 4)
+
+
+def test_a_header_is_no_text(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    lines = [f"{label}\ttext number {number}" for number in range(8) for label in ("no", "yes")]
+    with caplog.at_level("WARNING"):
+        data = load_data(tsv(tmp_path, "\n".join(["label\ttext", *lines])), 0, tmp_path)
+    assert data.class_names == ("no", "yes")
+    assert "taken for a header: no other has its label 'label'" in caplog.text
+    rare = "\n".join(["rare\ttext", "rarer\ttext", *lines])
+    assert load_data(tsv(tmp_path, rare), 0, tmp_path).class_names == ("no", "rare", "rarer", "yes")

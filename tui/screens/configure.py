@@ -291,7 +291,10 @@ class ConfigureScreen(Screen[None]):
         self.query_one(LayersPane).display = self._shows_layers and self._has_room
 
     def action_back(self) -> None:
-        """Leave; the draft stays."""
+        """One step back: from the layers, else to Home; the draft stays."""
+        if self._shows_layers and self._has_room:
+            self.action_layers()
+            return
         if self._draft.changed:
             self.notify("Your changes are kept until you leave dltui.", timeout=4)
         self.dismiss()
