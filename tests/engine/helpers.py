@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +10,8 @@ import torch
 
 import engine
 from engine.checkpoint import load_checkpoint
-from engine.events import AnyEvent
+from engine.commands import Stop
+from engine.events import AnyEvent, MetricsLogged
 from engine.run_folder import RunFolder, create_run
 from engine.schema import RunConfig, overlay, validate
 
@@ -50,3 +52,19 @@ def recorded(folder: RunFolder) -> list[AnyEvent]:
     events = list(reader.read_all())
     assert not reader.damages
     return events
+
+
+async def stop_at(folder: RunFolder, step: int) -> None:
+    """Train until about `step`, then stop."""
+    events = engine.run(folder.config(), folder.path)
+    async for event in events:
+        if isinstance(event, MetricsLogged) and event.step >= step:
+            folder.ask(Stop())
+            break
+    async for _ in events:
+        await asyncio.sleep(0)
+
+
+def same_bits(first: dict[str, torch.Tensor], second: dict[str, torch.Tensor]) -> bool:
+    """Whether two models have the same weights."""
+    return first.keys() == second.keys() and all(torch.equal(first[key], second[key]) for key in first)

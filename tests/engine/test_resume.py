@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import torch
 
 import engine
 from engine import commands as cmd
@@ -21,7 +20,7 @@ from engine.checkpoint import load_checkpoint
 from engine.run_folder import RunFolder
 from engine.run_state import RunState
 from engine.tasks.classification import ClassificationTask
-from tests.engine.helpers import collect, config, last_weights, make_run, recorded
+from tests.engine.helpers import collect, config, last_weights, make_run, recorded, same_bits, stop_at
 
 SYSTEMS: dict[str, dict[str, Any]] = {
     "adam-dropout-cosine": {},
@@ -59,21 +58,6 @@ SYSTEMS: dict[str, dict[str, Any]] = {
         "schedule": {"kind": "constant"},
     },
 }
-
-
-async def stop_at(folder: RunFolder, step: int) -> None:
-    """Train until about `step`, then stop."""
-    events = engine.run(folder.config(), folder.path)
-    async for event in events:
-        if isinstance(event, ev.MetricsLogged) and event.step >= step:
-            folder.ask(cmd.Stop())
-            break
-    async for _ in events:
-        await asyncio.sleep(0)
-
-
-def same_bits(first: dict[str, torch.Tensor], second: dict[str, torch.Tensor]) -> bool:
-    return first.keys() == second.keys() and all(torch.equal(first[key], second[key]) for key in first)
 
 
 @pytest.mark.parametrize("system", SYSTEMS)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import gzip
 from collections.abc import Iterator
 from pathlib import Path
@@ -22,7 +21,7 @@ from engine.schema import ConfigError, RunConfig, overlay, validate
 from engine.tasks import CannotAnswer, Task, build_task
 from engine.tasks.classification import ClassificationTask
 from tests.engine.data_files import write_reviews
-from tests.engine.helpers import collect, last_weights
+from tests.engine.helpers import collect, last_weights, same_bits, stop_at
 
 HELLO: dict[str, Any] = {
     "task": {"kind": "token-classification"},
@@ -233,16 +232,6 @@ async def test_a_network_that_trips_over_a_question_goes_on_training(
     assert isinstance(seen[-1], ev.RunFinished)
 
 
-async def stop_at(folder: RunFolder, step: int) -> None:
-    events = engine.run(folder.config(), folder.path)
-    async for event in events:
-        if isinstance(event, ev.MetricsLogged) and event.step >= step:
-            folder.ask(cmd.Stop())
-            break
-    async for _ in events:
-        await asyncio.sleep(0)
-
-
 @pytest.mark.parametrize("tree", [REVIEWS, HELLO], ids=["lstm", "rnn"])
 async def test_stopped_and_resumed_gives_the_same_bits_and_pictures(tree: dict[str, Any], reviews: Path) -> None:
     over = {"trainer": {"epochs": 150, "log_every": 1, "eval_every": 25}}
@@ -253,7 +242,7 @@ async def test_stopped_and_resumed_gives_the_same_bits_and_pictures(tree: dict[s
     await collect(disturbed.config(), disturbed)
     assert 0 < stopped_at < load_checkpoint(disturbed.checkpoints / "last").step
     first, second = last_weights(undisturbed), last_weights(disturbed)
-    assert first.keys() == second.keys() and all(torch.equal(first[key], second[key]) for key in first)
+    assert same_bits(first, second)
     for picture in undisturbed.figures.iterdir():
         arrays, others = load_figure(picture), load_figure(disturbed.figures / picture.name)
         assert all((arrays[name] == others[name]).all() for name in arrays)

@@ -16,8 +16,7 @@ from engine.run_state import RunState
 from engine.schema import RunConfig
 from engine.tasks import build_task
 from presets import load_preset
-from tests.engine.helpers import collect, config, make_run
-from tests.engine.test_resume import stop_at
+from tests.engine.helpers import collect, config, make_run, stop_at
 
 pytestmark = [pytest.mark.gpu, pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")]
 
