@@ -30,13 +30,13 @@ SYSTEMS: dict[str, dict[str, Any]] = {
         "model": {"kind": "mlp", "hidden": [8], "norm": "batch"},
     },
     "muon": {"optimizer": {"kind": "muon"}, "model": {"kind": "mlp", "hidden": [8, 8]}},
-    "full-batch": {"trainer": {"batch_size": "full", "epochs": 4000}},
+    "full-batch": {"trainer": {"batch_size": "full", "epochs": 3000}},
     "numpy": {
         "task": {"kind": "classification-numpy"},
         "model": {"kind": "mlp", "hidden": [8], "dropout": 0.0},
         "optimizer": {"kind": "sgd", "lr": 0.1},
         "schedule": {"kind": "constant"},
-        "trainer": {"epochs": 1500},
+        "trainer": {"epochs": 1000},
     },
     "cnn": {
         "data": {"kind": "digits"},
@@ -62,10 +62,11 @@ SYSTEMS: dict[str, dict[str, Any]] = {
 
 @pytest.mark.parametrize("system", SYSTEMS)
 async def test_stopped_twice_and_resumed_gives_the_same_bits(tmp_path: Path, system: str) -> None:
-    over = SYSTEMS[system] | {"trainer": {"epochs": 800, **SYSTEMS[system].get("trainer", {})}}
+    over = SYSTEMS[system] | {"trainer": {"epochs": 250, **SYSTEMS[system].get("trainer", {})}}
     undisturbed, disturbed = make_run(tmp_path / "a", **over), make_run(tmp_path / "b", **over)
     await collect(undisturbed.config(), undisturbed)
     await stop_at(disturbed, 5)
+    assert isinstance(recorded(disturbed)[-1], ev.RunStopped), "it ended before it could be stopped"
     await stop_at(disturbed, 11)
     await collect(disturbed.config(), disturbed)
     assert isinstance(recorded(disturbed)[-1], ev.RunFinished)
