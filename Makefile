@@ -21,7 +21,7 @@ test: $(VENV)/.installed-dev ## run every check and test
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
-	$(BIN)/pytest
+	$(BIN)/pytest -n auto --maxprocesses 4
 
 bench: $(VENV)/.installed ## measure speed, side by side with a plain PyTorch loop
 	$(BIN)/python -m benchmarks

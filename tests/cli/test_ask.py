@@ -105,7 +105,8 @@ def test_many_classes_are_cut_short(dltui: Dltui, folder: RunFolder) -> None:
 
 def test_a_run_on_other_data_is_not_asked(refused: Refused) -> None:
     make_run("spiral", started())
-    assert refused("ask", "spiral", "great").startswith("run 'spiral' can't be asked: its data 'spiral' is no text")
+    told = "run 'spiral' can't be asked: that takes a run on texts, and its data is 'spiral'"
+    assert refused("ask", "spiral", "great") == told
     assert refused("ask", "none", "great").startswith("no run 'none' in ")
 
 
