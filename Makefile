@@ -1,5 +1,6 @@
 # make run    set dltui up and open it        make test   run every check and test
-# make bench  measure speed                   make clean  remove what these made
+# make bench  measure speed                   make torture  try every fault at full count
+# make clean  remove what these made
 
 # the first Python here that is new enough; another one: make run PYTHON=/path/to/python3.12
 PYTHON ?= $(shell for python in python3 python3.13 python3.12 python3.11 python3.14; do \
@@ -8,7 +9,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet --constraint constraints.txt
 
-.PHONY: help run test bench clean
+.PHONY: help run test torture bench clean
 
 help: ## show this
 	@sed -n 's/^\([a-z]*\):.*## /  make \1  	/p' Makefile
@@ -22,6 +23,9 @@ test: $(VENV)/.installed-dev ## run every check and test
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/pytest -n auto --maxprocesses 4
+
+torture: $(VENV)/.installed-dev ## try every fault as often as docs/reliability.md says, and write down how often
+	$(BIN)/pytest tests/faults --torture -n auto --maxprocesses 4
 
 bench: $(VENV)/.installed ## measure speed, side by side with a plain PyTorch loop
 	$(BIN)/python -m benchmarks

@@ -13,6 +13,11 @@ import pytest
 SHARED_DATA = Path(__file__).resolve().parents[2] / "shared" / "data"
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """`--torture`: the full counts of tests/faults instead of a quick draw of each."""
+    parser.addoption("--torture", action="store_true", help="try every fault as often as docs/reliability.md promises")
+
+
 @pytest.fixture(autouse=True)
 def _own_folders(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
     """No test sees or touches the runs, data and presets of the person who runs it."""

@@ -1,0 +1,61 @@
+"""How often the faults are tried, with which draws, and what they came to."""
+
+from __future__ import annotations
+
+import random
+import secrets
+from collections import Counter
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+COUNTS = Path(__file__).parents[2] / "docs" / "reliability.md"
+BEGIN, END = "<!-- counts -->", "<!-- /counts -->"
+QUICK_SEED = 4
+_tallies: Counter[str] = Counter()
+
+
+@pytest.fixture
+def times(request: pytest.FixtureRequest) -> Callable[[int, int], int]:
+    """How many tries: `times(quick, full)`, the second in `make torture`."""
+    torture = request.config.getoption("--torture")
+    return lambda quick, full: full if torture else quick
+
+
+@pytest.fixture
+def draw(request: pytest.FixtureRequest) -> random.Random:
+    """Random draws: the same ones in every `make test`, others in every `make torture`, which prints the seed."""
+    seed = secrets.randbits(32) if request.config.getoption("--torture") else QUICK_SEED
+    print(f"seed {seed}")  # shown where a test fails
+    return random.Random(seed)
+
+
+@pytest.fixture
+def tally(record_property: Callable[[str, Any], None]) -> Callable[[str, int], None]:
+    """`tally("engine killed and resumed: same bits", 50)` adds so many to a row of the table at the end."""
+    return lambda promise, count: record_property("tally", (promise, count))
+
+
+def pytest_runtest_logreport(report: pytest.TestReport) -> None:
+    """Add up what tests that passed have tried; runs where all reports arrive, also with several processes."""
+    if report.when == "teardown" or not report.passed:
+        return
+    for key, value in report.user_properties:
+        if key == "tally" and report.when == "call":
+            _tallies[value[0]] += value[1]
+
+
+def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> None:
+    """Print the table; after a full run without failures, keep it in docs/reliability.md."""
+    if not _tallies:
+        return
+    rows = [f"| {promise} | {count:,} |" for promise, count in sorted(_tallies.items())]
+    table = "\n".join(["| tried | times |", "|---|---:|", *rows])
+    terminalreporter.section("faults")
+    terminalreporter.write_line(table)
+    if config.getoption("--torture") and not terminalreporter.stats.get("failed") and COUNTS.exists():
+        text = COUNTS.read_text("utf-8")
+        before, _, rest = text.partition(BEGIN)
+        COUNTS.write_text(f"{before}{BEGIN}\n{table}\n{END}{rest.partition(END)[2]}", "utf-8")
