@@ -28,6 +28,11 @@ class Trainer(Section):
     deterministic: bool = Field(False, description="Allow only algorithms that repeat bit for bit; slower on a GPU.")
     threads: int = Field(0, ge=0, le=1024, description="CPU threads for tensor work; 0 takes all cores but one.")
     clip_norm: float = Field(0.0, ge=0, le=1e6, description="Largest norm of all gradients together; 0 is off.")
+    on_nonfinite: Literal["stop", "skip", "halve"] = Field(
+        "stop",
+        description="When a loss or gradient is NaN or infinite: stop at that step, skip its update, "
+        "or go back to the last checkpoint and halve the learning rate.",
+    )
     shuffle: bool = Field(True, description="Draw a new order of the training data every epoch.")
     patience: int = Field(
         0, ge=0, le=1_000_000, description="Stop after so many evaluations without a better one; 0 is off."

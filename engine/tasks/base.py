@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, ClassVar
 
 import torch
@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from engine.data.bundle import DataBundle, Split
 from engine.figures import Figure
+from engine.guard import Guard, NonFiniteFound
 from engine.schema import RunConfig
 
 
@@ -40,6 +41,8 @@ class Task(ABC):
     """Modules whose weights make the model, by name."""
     optimizers: dict[str, torch.optim.Optimizer]
     """Empty for tasks that update by hand."""
+    guard: Guard | None = None
+    """Looks at a step's losses and gradients before they are made an update of; mostly there is none."""
 
     def __init__(self, config: RunConfig, data: DataBundle, device: torch.device) -> None:
         self.config = config
@@ -52,7 +55,12 @@ class Task(ABC):
 
     @abstractmethod
     def train_step(self, inputs: Tensor, targets: Tensor) -> Observation:
-        """One update on one batch of prepared inputs. No host sync: measuring waits for `measure`."""
+        """One update on one batch of prepared inputs. No host sync: measuring waits for `measure`.
+
+        Raises:
+            NonFiniteFound: the guard found a number that is not finite. Weights and optimizers are as they were, and
+                no gradients are left; running statistics and random states may have moved.
+        """
 
     @abstractmethod
     def evaluate(self, inputs: Tensor, targets: Tensor) -> Observation:
@@ -95,6 +103,21 @@ class Task(ABC):
 
     def load_extra_state(self, state: dict[str, Any]) -> None:  # noqa: B027 - most tasks keep nothing more
         """Take back what `extra_state` gave."""
+
+    def check(self, losses: Mapping[str, Tensor], modules: Iterable[str]) -> None:
+        """Let the guard look at `losses` and at the gradients of some of the `modules`, by name.
+
+        Raises:
+            NonFiniteFound: as the guard does; these modules have no gradients any more.
+        """
+        assert self.guard is not None
+        named = [(f"{name}.{key}", p) for name in modules for key, p in self.modules[name].named_parameters()]
+        try:
+            self.guard.check(losses, [(name, parameter.grad) for name, parameter in named])
+        except NonFiniteFound:
+            for _, parameter in named:
+                parameter.grad = None
+            raise
 
     def parameter_count(self) -> int:
         """How many numbers training adjusts."""

@@ -15,6 +15,8 @@ from torch import Tensor, nn
 from engine.batches import mix_seed
 from engine.data.bundle import DataBundle, DataError, Split
 from engine.figures import Figure
+from engine.guard import NonFiniteFound
+from engine.kept import Kept
 from engine.models.dcgan import build_dcgan
 from engine.optimizers import build_optimizers, lean_step, set_lr
 from engine.schema import RunConfig
@@ -67,15 +69,33 @@ class GanTask(Task):
         set_lr(self.optimizers.values(), lr)
 
     def train_step(self, inputs: Tensor, targets: Tensor) -> Observation:
+        if self.guard is None:
+            return self._play(inputs)
+        # the discriminator has been updated by the time the generator's gradients are known
+        rules = [rule for name, rule in self.optimizers.items() if name.startswith("discriminator.")]
+        kept = Kept([self._discriminator], rules)
+        try:
+            return self._play(inputs)
+        except NonFiniteFound:
+            kept.put_back()
+            raise
+
+    def _play(self, inputs: Tensor) -> Observation:
         made = self._generate(torch.randn(len(inputs), self._latent, 1, 1, device=self.device))
         # apart: a batch norm that saw both at once would tell one from the other by itself
         real, fake = self._judge(inputs), self._judge(made.detach())
-        (taken_for_real(real) + taken_for_made(fake)).backward()  # type: ignore[no-untyped-call]
+        loss_d = taken_for_real(real) + taken_for_made(fake)
+        loss_d.backward()  # type: ignore[no-untyped-call]
+        if self.guard is not None:
+            self.check({"loss_d": loss_d}, ["discriminator"])
         self._updates["discriminator"]()
         self._discriminator.requires_grad_(False)  # its weights' gradients would be work for nothing
         fooled = self._judge(made)
-        taken_for_real(fooled).backward()  # type: ignore[no-untyped-call]
+        loss_g = taken_for_real(fooled)
+        loss_g.backward()  # type: ignore[no-untyped-call]
         self._discriminator.requires_grad_(True)
+        if self.guard is not None:
+            self.check({"loss_g": loss_g}, ["generator"])
         self._updates["generator"]()
         return {"real": real.detach(), "fake": fake.detach(), "fooled": fooled.detach()}
 

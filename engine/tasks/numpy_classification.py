@@ -36,7 +36,10 @@ class NumpyClassificationTask(ClassificationTask):
         weights, x = self._weights(), inputs.flatten(1).numpy()
         passed = network.forward(weights, x, self._activation)
         loss, slope = network.cross_entropy(passed.logits, targets.numpy())
-        network.update(weights, network.backward(weights, x, passed, slope, self._activation), self._lr)
+        gradients = network.backward(weights, x, passed, slope, self._activation)
+        if self.guard is not None:
+            self.guard.check({"loss": torch.tensor(loss)}, self._named(gradients))
+        network.update(weights, gradients, self._lr)
         return {"loss": torch.tensor(loss), "outputs": torch.from_numpy(passed.logits), "targets": targets}
 
     def evaluate(self, inputs: Tensor, targets: Tensor) -> Observation:
@@ -49,5 +52,13 @@ class NumpyClassificationTask(ClassificationTask):
         return cast(schema.Mlp, self.config.model).activation
 
     def _weights(self) -> network.Weights:
-        layers = [module for module in self.model.modules() if isinstance(module, nn.Linear)]
-        return network.Weights(*(p.detach().numpy() for layer in layers for p in (layer.weight, layer.bias)))
+        return network.Weights(*(p.detach().numpy() for p in self._trained().values()))
+
+    def _named(self, gradients: network.Weights) -> list[tuple[str, Tensor]]:
+        """Gradients by the names of what they belong to."""
+        return [(name, torch.from_numpy(array)) for name, array in zip(self._trained(), gradients, strict=True)]
+
+    def _trained(self) -> dict[str, nn.Parameter]:
+        """Weight and bias of both layers, by their full names, as autograd's tasks name theirs."""
+        layers = {key: module for key, module in self.model.named_modules() if isinstance(module, nn.Linear)}
+        return {f"model.{key}.{name}": p for key, layer in layers.items() for name, p in layer.named_parameters()}

@@ -51,6 +51,8 @@ class RegressionScratchTask(RegressionTask):
         outputs = self.model(inputs)
         loss = self.loss(outputs, targets)
         loss.backward()  # type: ignore[no-untyped-call] # torch has not typed it
+        if self.guard is not None:
+            self.check({"loss": loss}, self.modules)
         with torch.no_grad():
             for tensor in (self.model.weight, self.model.bias):
                 assert tensor.grad is not None

@@ -63,6 +63,8 @@ class Supervised(Task):
         outputs = self._forward(inputs)
         loss = self.loss(outputs, targets)
         loss.backward()  # type: ignore[no-untyped-call] # torch has not typed it
+        if self.guard is not None:
+            self.check({"loss": loss}, self.modules)
         with torch.no_grad():
             if self._clip_norm:
                 nn.utils.clip_grad_norm_(self._parameters, self._clip_norm)
