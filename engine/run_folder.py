@@ -1,15 +1,12 @@
-"""A run is a folder: create it, find it, lock it."""
+"""A run is a folder: create it, find it, ask it."""
 
 from __future__ import annotations
 
 import errno
-import fcntl
 import os
 import re
 import shutil
-import socket
 import tempfile
-import time
 import tomllib
 from collections.abc import Iterator
 from contextlib import suppress
@@ -19,20 +16,14 @@ import tomlkit
 
 from engine import commands, events
 from engine.places import data_dir, expanded
+from engine.run_errors import RunFolderError as RunFolderError
+from engine.run_errors import RunLocked as RunLocked
+from engine.run_lock import RunLock, holder_of
 from engine.run_log import LogReader, LogWriter
 from engine.schema import ConfigError, RunConfig, validate
 from engine.text import plain
 
-LOOK_S = 0.5
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,79}")
-
-
-class RunFolderError(Exception):
-    """Something about a run folder that a person has to mend; the message is one line and says how."""
-
-
-class RunLocked(RunFolderError):
-    """Another engine holds the run."""
 
 
 class RunFolder:
@@ -119,61 +110,7 @@ class RunFolder:
 
     def holder(self) -> str | None:
         """Who holds the run ("pid 123 on host"), None if nobody does."""
-        try:
-            fd = os.open(self.path / "lock", os.O_RDONLY | os.O_CLOEXEC)
-        except OSError:
-            return None
-        try:
-            fcntl.flock(fd, fcntl.LOCK_SH | fcntl.LOCK_NB)
-            return None
-        except OSError:
-            return plain(os.read(fd, 200).decode("utf-8", "replace")) or "another process"
-        finally:
-            os.close(fd)
-
-
-class RunLock:
-    """An exclusive hold on a run; the kernel lets go of it when the process dies."""
-
-    def __init__(self, folder: RunFolder) -> None:
-        path = folder.path / "lock"
-        try:
-            self._fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
-        except OSError as error:
-            raise RunFolderError(
-                f"run folder {plain(str(folder.path))} may not be written ({error.strerror}): "
-                "mend its permissions, or choose another with --runs"
-            ) from None
-        try:
-            _lock_soon(self._fd)
-        except OSError as error:
-            os.close(self._fd)
-            self._fd = -1
-            if error.errno not in (errno.EWOULDBLOCK, errno.EACCES):
-                raise RunFolderError(f"{plain(str(path))} can't be locked: {error.strerror}") from None
-            raise RunLocked(f"run '{folder.name}' is being trained by {folder.holder() or 'another process'}") from None
-        with suppress(OSError):  # a full disk must not keep a run from being resumed
-            os.ftruncate(self._fd, 0)
-            os.pwrite(self._fd, f"pid {os.getpid()} on {socket.gethostname()}".encode(), 0)
-
-    def release(self) -> None:
-        """Let go of the run."""
-        if self._fd >= 0:
-            os.close(self._fd)
-            self._fd = -1
-
-
-def _lock_soon(fd: int) -> None:
-    """Lock `fd` for good. A viewer that looks whether anybody holds it does so for an instant, and is waited for."""
-    deadline_s = time.monotonic() + LOOK_S
-    while True:
-        try:
-            fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            return
-        except OSError as error:
-            if error.errno not in (errno.EWOULDBLOCK, errno.EACCES) or time.monotonic() > deadline_s:
-                raise
-        time.sleep(0.01)
+        return holder_of(self.path / "lock")
 
 
 def create_run(runs: Path, config: RunConfig, data: Path, name: str = "") -> RunFolder:
