@@ -11,6 +11,27 @@ from engine.events import AnyEvent, MetricsLogged
 CAPACITY = 1024
 
 
+class Barrier:
+    """A place among the events, for a thread that must know that everything before it is on disk."""
+
+    def __init__(self) -> None:
+        self._passed = threading.Event()
+        self._log_bytes: int | None = None
+
+    def let_pass(self, log_bytes: int | None) -> None:
+        """Say that the log holds what came before, in so many bytes; None where it could not be written."""
+        self._log_bytes = log_bytes
+        self._passed.set()
+
+    def wait(self, timeout_s: float) -> int | None:
+        """Size of the log with everything before this in it; None if it is not known to be there in time."""
+        self._passed.wait(timeout_s)
+        return self._log_bytes
+
+
+Item = AnyEvent | Barrier
+
+
 class EventChannel:
     """A bounded queue from one thread to one coroutine. Publishing never waits and never loses a lifecycle event.
 
@@ -24,22 +45,49 @@ class EventChannel:
     def __init__(self, loop: asyncio.AbstractEventLoop, capacity: int = CAPACITY) -> None:
         self._loop = loop
         self._capacity = capacity
-        self._queue: asyncio.Queue[AnyEvent | None] = asyncio.Queue(capacity)
-        self._overflow: deque[AnyEvent | None] = deque()
+        self._queue: asyncio.Queue[Item | None] = asyncio.Queue(capacity)
+        self._overflow: deque[Item | None] = deque()
         self._guard = threading.Lock()
         self._transfer_due = False
+        self._is_read = True
+        self._rest: list[Item | None] = []
+        """What was taken out of the queue when reading stopped."""
 
     def publish(self, event: AnyEvent) -> None:
         """Hand `event` over; callable from any thread."""
         self._put(event)
 
+    def set_barrier(self) -> Barrier:
+        """Mark this place; callable from any thread. Whoever takes the barrier out must let it pass."""
+        barrier = Barrier()
+        with self._guard:
+            is_read = self._is_read
+        if is_read:
+            self._put(barrier)
+        else:
+            barrier.let_pass(None)
+        return barrier
+
     def close(self) -> None:
         """Say that nothing follows; callable from any thread."""
         self._put(None)
 
-    async def get(self) -> list[AnyEvent] | None:
-        """Everything published since the last call, at least one event; None once the channel is closed and empty."""
-        events: list[AnyEvent] = []
+    def stop_reading(self) -> None:
+        """Say that `get` is not called any more: nobody need wait at a barrier."""
+        with self._guard:
+            self._is_read = False
+            waiting = [item for item in self._overflow if isinstance(item, Barrier)]
+        while not self._queue.empty():
+            item = self._queue.get_nowait()
+            self._rest.append(item)
+            if isinstance(item, Barrier):
+                waiting.append(item)
+        for barrier in waiting:
+            barrier.let_pass(None)
+
+    async def get(self) -> list[Item] | None:
+        """Everything published since the last call, at least one item; None once the channel is closed and empty."""
+        events: list[Item] = []
         event = await self._queue.get()
         while event is not None:
             events.append(event)
@@ -54,15 +102,15 @@ class EventChannel:
 
     def take_all(self) -> list[AnyEvent]:
         """Everything that waits, without waiting; for after the last `publish`."""
-        events: list[AnyEvent | None] = []
+        items = self._rest
         while not self._queue.empty():
-            events.append(self._queue.get_nowait())
+            items.append(self._queue.get_nowait())
         with self._guard:
-            events += self._overflow
+            items += self._overflow
             self._overflow.clear()
-        return [event for event in events if event is not None]
+        return [item for item in items if item is not None and not isinstance(item, Barrier)]
 
-    def _put(self, event: AnyEvent | None) -> None:
+    def _put(self, event: Item | None) -> None:
         with self._guard:
             waiting = self._overflow
             last = waiting[-1] if waiting else None

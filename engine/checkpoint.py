@@ -137,7 +137,7 @@ class CheckpointStore:
 
     def _point(self, link: str, name: str) -> None:
         """Let `link` lead to `name`, and remove what it led to unless a person asked for that to be kept."""
-        draft = self._folder / f".link-{os.getpid()}"
+        draft = self._folder / f".link-to-{link}"  # one that a dead engine left is in nobody's way
         draft.unlink(missing_ok=True)
         draft.symlink_to(name)
         draft.replace(self._folder / link)

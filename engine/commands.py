@@ -31,6 +31,14 @@ class Stop(Command, frozen=True, tag=True):
     reason: str = "asked"
 
 
+class Resume(Command, frozen=True, tag=True):
+    """Go on from the last checkpoint. Written for the engine that is about to be started: commands after this line
+    are meant for it, those before it were meant for another."""
+
+    log_bytes: Annotated[int, msgspec.Meta(ge=0)]
+    """Size of the event log when this was asked: once it has grown, an engine has come."""
+
+
 class SaveCheckpoint(Command, frozen=True, tag=True):
     """Keep a checkpoint of this very step."""
 
@@ -55,7 +63,7 @@ class Ask(Command, frozen=True, tag=True):
     text: Annotated[str, msgspec.Meta(max_length=TEXT_LIMIT)]
 
 
-AnyCommand = Pause | Continue | Stop | SaveCheckpoint | SetLearningRate | ScaleLearningRate | Ask
+AnyCommand = Pause | Continue | Stop | Resume | SaveCheckpoint | SetLearningRate | ScaleLearningRate | Ask
 
 encode = msgspec.json.Encoder().encode
 decode = msgspec.json.Decoder(AnyCommand).decode

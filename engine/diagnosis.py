@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 import torch
 
+from engine.batch_search import is_out_of_memory
 from engine.checkpoint import CheckpointError
 from engine.custom_code import CustomCodeError, in_words
 from engine.data.bundle import DataError
@@ -16,6 +17,8 @@ from engine.meters import NotFinite
 from engine.own_traceback import own_traceback, shortened
 from engine.run_folder import RunFolderError
 from engine.text import plain
+
+WIDTHS = "model.hidden, model.channels, model.ngf"
 
 
 class Diagnosis(NamedTuple):
@@ -29,12 +32,13 @@ class Diagnosis(NamedTuple):
     """Empty where it would only distract."""
 
 
-def diagnose(error: BaseException, batch_size: int | None = None) -> Diagnosis:
+def diagnose(error: BaseException, batch_size: int | None = None, fits: int | None = None) -> Diagnosis:
     """What happened and, where we know it, what helps.
 
     Args:
         error: What was raised.
         batch_size: The batch size in use, if training had begun.
+        fits: For want of memory: what `engine.batch_search` found.
     """
     if isinstance(error, CustomCodeError):
         return Diagnosis(str(error), error.cure, own_traceback(error.__cause__).text if error.__cause__ else "")
@@ -47,14 +51,10 @@ def diagnose(error: BaseException, batch_size: int | None = None) -> Diagnosis:
         cure = "let checkpoints/last lead to another one (ln -sfn step-N checkpoints/last), or start a new run"
         return Diagnosis(line, cure, "")
     if isinstance(error, NotFinite):
-        return Diagnosis(
-            line, f"lower optimizer.lr (now {error.lr:.4g}), or set trainer.clip_norm to 1, and start again", ""
-        )
-    if isinstance(error, torch.OutOfMemoryError):
-        half = f", for instance {max(1, batch_size // 2)}" if batch_size else ""
-        return Diagnosis(f"out of memory on the device: {line[:200]}", f"lower trainer.batch_size{half}", trace)
-    if isinstance(error, MemoryError) or "not enough memory" in line:
-        return Diagnosis(f"out of memory: {line[:200]}", "lower trainer.batch_size, or the model's width", trace)
+        return Diagnosis(line, _cure_of(error), "")
+    if is_out_of_memory(error):
+        where = "on the device" if isinstance(error, torch.OutOfMemoryError) else "in this machine"
+        return Diagnosis(f"out of memory {where}: {line[:200]}", _cure_of_memory(batch_size, fits), trace)
     if "Expected more than 1 value per channel" in line:
         cure = "choose a trainer.batch_size that does not leave one sample for the last batch"
         return Diagnosis(f"batch norm can't take a batch of one sample: {line}", cure, trace)
@@ -63,6 +63,25 @@ def diagnose(error: BaseException, batch_size: int | None = None) -> Diagnosis:
     if isinstance(error, SystemExit) and own.where:
         return Diagnosis(f"sys.exit({error.code!r}) was called ({own.where})", "raise an exception instead", trace)
     return Diagnosis(f"{in_words(error)} ({own.where})" if own.where else in_words(error), "", trace)
+
+
+def _cure_of(error: NotFinite) -> str:
+    slower = f"a lower rate, as in dltui resume RUN --lr {error.lr / 10:.2g}"
+    otherwise = "trainer.clip_norm 1, or trainer.on_nonfinite skip or halve, in a new run"
+    if not error.good_step:
+        return f"there is no good checkpoint yet: try optimizer.lr {error.lr / 10:.2g}; or {otherwise}"
+    return f"the last good checkpoint is of step {error.good_step:,}: go on from it with {slower}; or try {otherwise}"
+
+
+def _cure_of_memory(batch_size: int | None, fits: int | None) -> str:
+    if fits:
+        return f"lower trainer.batch_size to {fits} (tried: it fits)"
+    if fits == 0:
+        return f"lower the model's width ({WIDTHS}): not even a batch of one sample fits (tried)"
+    if batch_size is None:
+        return f"lower the model's width ({WIDTHS}), or take less data"
+    smaller = f"lower trainer.batch_size, for instance to {batch_size // 2}, or" if batch_size > 1 else "lower"
+    return f"{smaller} the model's width ({WIDTHS})"
 
 
 def _message(error: BaseException) -> str:

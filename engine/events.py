@@ -103,7 +103,7 @@ class CheckpointSaved(Event, frozen=True, tag=True):
     folder: str
     """Relative to the run folder."""
     reason: str
-    """schedule, best, asked, pause, signal or end."""
+    """schedule, asked, pause, signal, end, or failure: the last good step before one that could not be taken."""
     took_s: float
 
 
@@ -120,6 +120,25 @@ class LearningRateChanged(Event, frozen=True, tag=True):
 
     old: float
     new: float
+
+
+class RolledBack(Event, frozen=True, tag=True):
+    """Training went back from `from_step` to the state of `step`; what was told of the steps between is void."""
+
+    from_step: Count
+    lr: float
+    """The optimizer's lr from `step` on."""
+    reason: str
+
+
+class StepSkipped(Event, frozen=True, tag=True):
+    """The update of `step` was not made, because numbers in it were not finite."""
+
+    what: str
+    """`loss`, or `gradient of` a parameter."""
+    layer: str
+    """Where such a number appeared first, empty where that could not be found."""
+    lr: float
 
 
 class CommandRejected(Event, frozen=True, tag=True):
@@ -186,6 +205,8 @@ AnyEvent = (
     | RunPaused
     | RunContinued
     | LearningRateChanged
+    | RolledBack
+    | StepSkipped
     | CommandRejected
     | Answered
     | LineLogged

@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from collections import deque
 
-from engine.commands import AnyCommand
+from engine.commands import AnyCommand, Stop
 
 
 class Inbox:
@@ -23,6 +23,11 @@ class Inbox:
     def __bool__(self) -> bool:
         return bool(self._commands)
 
+    @property
+    def has_stop(self) -> bool:
+        """Whether a stop waits, perhaps behind other commands; for what takes long between two steps."""
+        return any(isinstance(command, Stop) for command in tuple(self._commands))
+
     def take(self) -> AnyCommand:
         """The oldest command.
 
@@ -30,6 +35,10 @@ class Inbox:
             IndexError: there is none.
         """
         return self._commands.popleft()
+
+    def put_back(self, command: AnyCommand) -> None:
+        """Leave a command that was taken and could not be obeyed yet; it comes first."""
+        self._commands.appendleft(command)
 
     def wait(self, timeout_s: float | None = None) -> None:
         """Sleep until there is a command, or for `timeout_s`."""

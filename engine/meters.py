@@ -63,6 +63,10 @@ class Meter:
             if elapsed_s - self._flushed_s >= FLUSH_S:
                 self.flush()
 
+    def forget(self) -> None:
+        """Drop what was not handed on: it tells of steps that are void."""
+        self._observations, self._rows = [], []
+
     def flush_all(self, step: int, elapsed_s: float, lr: float) -> None:
         """Close the row that is open, and hand everything on.
 
@@ -105,12 +109,26 @@ class Meter:
 
 
 class NotFinite(ArithmeticError):
-    """The loss became NaN or infinite within the `steps` steps up to `step`, at learning rate `lr`."""
+    """Something became NaN or infinite within the `steps` steps up to `step`, at learning rate `lr`.
 
-    def __init__(self, step: int, steps: int, lr: float) -> None:
-        where = f"at step {step:,}" if steps == 1 else f"between steps {step - steps + 1:,} and {step:,}"
-        super().__init__(f"the loss became NaN or infinite {where}, with learning rate {lr:.4g}")
-        self.lr = lr
+    Args:
+        step: The last step it may have been.
+        steps: How many it may have been.
+        lr: The learning rate, schedule included.
+        what: `loss`, `weights`, or `gradient of` a parameter.
+        layer: Where it was first seen, if somebody looked.
+        is_found: Whether this step has been looked at before its update, so that the weights are still good.
+    """
+
+    def __init__(
+        self, step: int, steps: int, lr: float, what: str = "loss", layer: str = "", is_found: bool = False
+    ) -> None:
+        when = f"at step {step:,}" if steps == 1 else f"between steps {step - steps + 1:,} and {step:,}"
+        where = f", first in {layer}" if layer else ""
+        super().__init__(f"the {what} became NaN or infinite {when}{where}, with learning rate {lr:.4g}")
+        self.step, self.lr, self.is_found = step, lr, is_found
+        self.good_step: int | None = None
+        """Step of the checkpoint that a resume goes on from, once that is known."""
 
 
 def to_floats(scalars: list[Tensor]) -> list[float | None]:

@@ -99,6 +99,23 @@ class RunFolder:
         except OSError as error:
             raise RunFolderError(f"can't ask run '{plain(self.name)}' for anything: {error.strerror}") from None
 
+    def ask_to_resume(self, lr: float | None = None) -> None:
+        """Mark, before an engine is started, that what is asked for from here on is meant for it.
+
+        Args:
+            lr: The learning rate it is to go on with, if another.
+
+        Raises:
+            RunFolderError: as `ask`.
+        """
+        try:
+            log_bytes = (self.path / "events.jsonl").stat().st_size
+        except OSError:
+            log_bytes = 0
+        self.ask(commands.Resume(log_bytes=log_bytes))
+        if lr is not None:
+            self.ask(commands.SetLearningRate(lr=lr))
+
     def lock(self) -> RunLock:
         """Take the run for this process.
 

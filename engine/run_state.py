@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal, NamedTuple
 
 from engine import events as ev
+from engine.lr_changes import LrChanges
 
 Status = Literal["starting", "running", "paused", "finished", "stopped", "failed", "died"]
 ENDED: frozenset[Status] = frozenset({"finished", "stopped", "failed", "died"})
@@ -58,6 +59,8 @@ class Marker(NamedTuple):
 
     step: int
     label: str
+    is_lr: bool = False
+    """Whether it will be done again if these steps are trained again."""
 
 
 class Line(NamedTuple):
@@ -78,8 +81,6 @@ class RunState:
     """Training time, without pauses."""
     lr: float = float("nan")
     """Effective learning rate of the last logged step, with what has been asked for since."""
-    base_lr: float | None = None
-    """The optimizer's lr, if it was changed while the run went on."""
     steps_per_s: float = 0.0
     series: dict[str, Series] = field(default_factory=dict)
     latest: dict[str, float | None] = field(default_factory=dict)
@@ -92,6 +93,7 @@ class RunState:
     answers: dict[str, ev.Answered] = field(default_factory=dict)
     """The last answers to questions, by the ids of these."""
     markers: list[Marker] = field(default_factory=list)
+    lr_changes: LrChanges = field(default_factory=LrChanges)
     lines: list[Line] = field(default_factory=list)
     checkpoint: ev.CheckpointSaved | None = None
     ending: ev.RunFinished | ev.RunStopped | ev.RunFailed | None = None
@@ -145,6 +147,14 @@ class RunState:
             return None
         return max(0, self.total_steps - self.step) / self.steps_per_s
 
+    @property
+    def base_lr(self) -> float | None:
+        """The optimizer's lr, if it was changed while the run went on."""
+        since = self.started.step if self.started else 0
+        # those before the last start are part of what it started with
+        done = (change.lr for change in reversed(self.lr_changes) if since <= change.step <= self.step)
+        return next(done, self.started.base_lr if self.started else None)
+
     # -- one method per event -----------------------------------------------------------------------------------
 
     def _started(self, event: ev.RunStarted) -> None:
@@ -152,7 +162,6 @@ class RunState:
             self._rewind(event.step)
         self.started, self.step, self.elapsed_s = event, event.step, event.elapsed_s
         self.ending, self.paused, self.heartbeat, self.steps_per_s = None, False, None, 0.0
-        self.base_lr = event.base_lr
         if event.step:
             self.markers.append(Marker(event.step, "resumed"))
             self._say(event.at, "info", f"resumed at step {event.step:,} on {event.device_name}")
@@ -160,11 +169,12 @@ class RunState:
             self._say(event.at, "info", f"started on {event.device_name}, {event.threads} threads, torch {event.torch}")
 
     def _rewind(self, step: int) -> None:
-        """A resumed run trains the steps after its checkpoint again: what was seen of them is void."""
+        """A resumed run trains the steps after its checkpoint again: what was seen of them is void, but the learning
+        rate will be changed again where it was changed."""
         for series in self.series.values():
             series.cut(step)
         self.latest = {key: _last(series) for key, series in self.series.items() if len(series)}
-        self.markers = [marker for marker in self.markers if marker.step <= step]
+        self.markers = [marker for marker in self.markers if marker.step <= step or marker.is_lr]
         self.kept = {name: [drawn for drawn in kept if drawn.step <= step] for name, kept in self.kept.items()}
         if self.best and self.best.step > step:
             self.best = None
@@ -236,6 +246,8 @@ class RunState:
         self.checkpoint = event
         if event.reason in ("asked", "pause", "signal"):
             self._say(event.at, "info", f"checkpoint at step {event.step:,} ({event.reason}, {event.took_s:.2f} s)")
+        if event.reason == "asked":
+            self.markers.append(Marker(event.step, "kept"))
 
     def _paused(self, event: ev.RunPaused) -> None:
         self.paused, self.step = True, event.step
@@ -243,14 +255,36 @@ class RunState:
 
     def _continued(self, event: ev.RunContinued) -> None:
         self.paused = False
-        self._say(event.at, "info", f"continued from step {event.step:,}")
+        self._mark(event, "continued", f"continued from step {event.step:,}")
 
     def _lr_changed(self, event: ev.LearningRateChanged) -> None:
         if event.old > 0:
             self.lr *= event.new / event.old
-        self.base_lr = event.new
+        self._lr_is(event, event.step, event.new)
+        self._say(event.at, "info", f"learning rate {event.old:.4g} → {event.new:.4g} at step {event.step:,}")
+
+    def _lr_is(self, event: ev.LearningRateChanged | ev.RolledBack, step: int, lr: float) -> None:
+        """Mark a change, which overrules those of later steps: they stem from a life of the run that is over."""
+        self.lr_changes.apply(event)
+        self.markers = [marker for marker in self.markers if marker.step <= step or not marker.is_lr]
+        self.markers.append(Marker(step, f"lr {lr:.3g}", is_lr=True))
+
+    def _rolled_back(self, event: ev.RolledBack) -> None:
+        lr = self.base_lr
+        self._rewind(event.step)
+        self.step = event.step
+        if lr != event.lr:
+            self._lr_is(event, event.step, event.lr)
+        self.lr_changes.apply(event)
+        self._say(event.at, "warning", f"back from step {event.from_step:,} to {event.step:,}: {event.reason}")
+
+    def _skipped(self, event: ev.StepSkipped) -> None:
+        self.step = max(self.step, event.step)
+        where = f", first in {event.layer}" if event.layer else ""
         self._mark(
-            event, f"lr {event.new:.3g}", f"learning rate {event.old:.4g} → {event.new:.4g} at step {event.step:,}"
+            event,
+            "skipped",
+            f"step {event.step:,} skipped: {event.what} not finite{where}, learning rate {event.lr:.4g}",
         )
 
     def _rejected(self, event: ev.CommandRejected) -> None:
@@ -265,7 +299,7 @@ class RunState:
 
     def _stopped(self, event: ev.RunStopped) -> None:
         self._end(event, event.elapsed_s)
-        self._say(event.at, "info", f"stopped at step {event.step:,} ({event.reason})")
+        self._mark(event, "stopped", f"stopped at step {event.step:,} ({event.reason})")
 
     def _failed(self, event: ev.RunFailed) -> None:
         self._end(event, self.elapsed_s)
@@ -304,6 +338,8 @@ _FOLDS: dict[type, Any] = {
     ev.RunPaused: RunState._paused,
     ev.RunContinued: RunState._continued,
     ev.LearningRateChanged: RunState._lr_changed,
+    ev.RolledBack: RunState._rolled_back,
+    ev.StepSkipped: RunState._skipped,
     ev.CommandRejected: RunState._rejected,
     ev.Answered: RunState._answered,
     ev.LineLogged: RunState._line,

@@ -6,13 +6,13 @@ import asyncio
 import errno
 import tempfile
 import threading
-from collections.abc import AsyncGenerator, AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator, Iterable, Sequence
 from contextlib import suppress
 from pathlib import Path
 
 from engine import commands as cmd
 from engine import events as ev
-from engine.channel import EventChannel
+from engine.channel import Barrier, EventChannel, Item
 from engine.gauges import MachineGauges
 from engine.inbox import Inbox
 from engine.places import data_dir as default_data_dir
@@ -20,6 +20,7 @@ from engine.run_folder import RunFolder, RunFolderError, create_run
 from engine.run_log import LogWriter
 from engine.run_state import RunState
 from engine.schema import RunConfig
+from engine.trainer import Due
 from engine.worker import Worker
 
 COMMANDS_EVERY_S = 0.05
@@ -27,6 +28,9 @@ HEARTBEAT_EVERY_S = 2.0
 FIRST_HEARTBEAT_S = 0.2
 RESERVE_BYTES = 32 << 10
 """Kept aside on disk, so that a run that ends because the disk is full can still say so."""
+LOGGED_WITHIN_S, LAGS_S = 5.0, 0.05
+"""A checkpoint waits so long for the log, and for one that was late already: whoever takes this session's events in
+turn may take their time."""
 
 
 class Session:
@@ -34,14 +38,15 @@ class Session:
 
     Args:
         folder: A run folder that nobody trains at present.
+        script: Commands to obey at given steps, for a run that is to go like another.
 
     Raises:
         RunLocked: another engine holds the run.
         RunFolderError: the run is finished, can't be read, or can't be written.
     """
 
-    def __init__(self, folder: RunFolder) -> None:
-        self._folder = folder
+    def __init__(self, folder: RunFolder, script: Sequence[Due] = ()) -> None:
+        self._folder, self._script = folder, script
         self._config, self._data_dir = folder.config(), folder.data_dir()
         self._commands = folder.read_commands()
         # read before the lock is taken: who sees it held asks this engine, who asked before that asked another
@@ -61,9 +66,11 @@ class Session:
             self._channel: EventChannel | None = None
             self._worker: Worker | None = None
             self._gave_up = False
-            if self.state.started is None and self.state.ending is None:  # nobody was there yet: meant for who comes
-                for command in waiting:
-                    self._inbox.put(command)
+            self._log_lags = False
+            log_bytes = (folder.path / "events.jsonl").stat().st_size
+            for command in _meant_for_this_engine(waiting, self.state, log_bytes):
+                self._inbox.put(command)
+            self._lock.keep(lambda error: self._inbox.put(cmd.Stop(reason="taken over")))
         except BaseException:
             self._lock.release()
             raise
@@ -88,7 +95,15 @@ class Session:
             RunFolderError: the log can't be written any more; training has stopped.
         """
         self._channel = channel = EventChannel(asyncio.get_running_loop())
-        self._worker = worker = Worker(self._config, self._folder, self._data_dir, self._inbox, channel.publish)
+        self._worker = worker = Worker(
+            self._config,
+            self._folder,
+            self._data_dir,
+            self._inbox,
+            channel.publish,
+            lambda: self._wait_until_logged(channel),
+            self._script,
+        )
         thread = threading.Thread(target=_work, args=(worker, channel), name="trainer", daemon=True)
         helpers = [
             asyncio.create_task(self._pass_on_commands(channel, worker)),
@@ -97,10 +112,8 @@ class Session:
         thread.start()
         closed = False
         try:
-            while (batch := await channel.get()) is not None:
-                batch = self._without_late_beats(batch)
-                self._record(batch)
-                for event in batch:
+            while (items := await channel.get()) is not None:
+                for event in self._record(self._without_late_beats(items)):
                     self.state.apply(event)
                     yield event
             closed = True
@@ -114,9 +127,10 @@ class Session:
         try:
             if not closed:
                 self.request(cmd.Stop(reason="left"))
-                while (batch := await channel.get()) is not None:
-                    self._record_rest(batch)
+                while (items := await channel.get()) is not None:
+                    self._record_rest(items)
         finally:
+            channel.stop_reading()
             # a loop that is shut down cancels the wait above; the lock must not go while the thread trains
             if not self._gave_up:
                 thread.join()
@@ -126,21 +140,47 @@ class Session:
                 _reserve(self._folder).unlink()
             self._lock.release()
 
-    def _record_rest(self, batch: list[ev.AnyEvent]) -> None:
+    def _record_rest(self, items: Sequence[Item]) -> None:
         if self.state.ending is not None:  # the run has had its last event
-            batch = [event for event in batch if isinstance(event, ev.CheckpointSaved)]
+            items = [item for item in items if isinstance(item, (ev.CheckpointSaved, Barrier))]
         with suppress(RunFolderError):
-            self._record(batch)
-        self.state.apply_all(batch)
+            self._record(items)
+        self.state.apply_all(item for item in items if not isinstance(item, Barrier))
 
-    def _without_late_beats(self, batch: list[ev.AnyEvent]) -> list[ev.AnyEvent]:
+    def _without_late_beats(self, items: list[Item]) -> list[Item]:
         """A heart that beats on while the engine winds up must not follow the run's last event."""
-        over = self.state.ending is not None or any(isinstance(event, ev.ENDINGS) for event in batch)
-        return [event for event in batch if not (over and isinstance(event, ev.Heartbeat))]
+        over = self.state.ending is not None or any(isinstance(item, ev.ENDINGS) for item in items)
+        return [item for item in items if not (over and isinstance(item, ev.Heartbeat))]
 
-    def _record(self, batch: list[ev.AnyEvent]) -> None:
+    def _wait_until_logged(self, channel: EventChannel) -> int | None:
+        """For the training thread: the log's size once everything published so far is in it; None if that is not
+        known. A log that lags is waited for once, not at each checkpoint."""
+        self._lock.check()
+        log_bytes = channel.set_barrier().wait(LAGS_S if self._log_lags else LOGGED_WITHIN_S)
+        self._log_lags = log_bytes is None
+        return log_bytes
+
+    def _record(self, items: Sequence[Item]) -> list[ev.AnyEvent]:
+        """Write what happened into the log, in order; returns the events among `items`."""
+        events: list[ev.AnyEvent] = []
+        written = 0
+        for item in items:
+            if isinstance(item, Barrier):
+                self._append(events[written:], item)
+                written = len(events)
+            else:
+                events.append(item)
+        self._append(events[written:])
+        return events
+
+    def _append(self, events: list[ev.AnyEvent], barrier: Barrier | None = None) -> None:
+        log_bytes = None
         try:
-            self._writer.append(*map(ev.encode, batch))
+            self._lock.check()
+            if events:
+                self._writer.append(*map(ev.encode, events))
+            if barrier is not None:
+                log_bytes = self._writer.sync()
         except OSError as error:
             self._inbox.put(cmd.Stop(reason="the event log can't be written"))
             failed = _log_failure(self._folder, error, self.state.step)
@@ -149,6 +189,9 @@ class Session:
                 _reserve(self._folder).unlink()
                 self._writer.append(ev.encode(failed))
             raise RunFolderError(f"{failed.error}; {failed.cure}") from None
+        finally:
+            if barrier is not None:
+                barrier.let_pass(log_bytes)
 
     async def _pass_on_commands(self, channel: EventChannel, worker: Worker) -> None:
         reported = len(self._commands.damages)
@@ -160,6 +203,15 @@ class Session:
                 channel.publish(ev.CommandRejected(step=worker.step, command="unreadable", reason=str(damage)))
             reported = len(self._commands.damages)
             await asyncio.sleep(COMMANDS_EVERY_S)
+
+
+def _meant_for_this_engine(waiting: list[cmd.AnyCommand], state: RunState, log_bytes: int) -> Iterable[cmd.AnyCommand]:
+    """What was asked for since somebody resumed the run; of one that nobody has trained yet, all that was asked for."""
+    for index in reversed(range(len(waiting))):
+        asked = waiting[index]
+        if isinstance(asked, cmd.Resume):
+            return waiting[index + 1 :] if asked.log_bytes == log_bytes else ()
+    return waiting if state.started is None and state.ending is None else ()
 
 
 async def _beat(channel: EventChannel, worker: Worker) -> None:

@@ -3,35 +3,46 @@
 from __future__ import annotations
 
 import math
-import os
-import platform
-import socket
 import time
-from collections.abc import Callable
+from collections import deque
+from collections.abc import Callable, Iterable
+from typing import NamedTuple
 
 import torch
+from torch import Tensor
 
 from engine import commands as cmd
 from engine import events as ev
-from engine.batches import Batches, evaluation_batches
-from engine.checkpoint import (
-    Checkpoint,
-    CheckpointStore,
-    random_states,
-    restore_random_states,
-    undisturbed_random_states,
-)
-from engine.data.bundle import DataError
-from engine.devices import device_name
+from engine.announcement import announcement
+from engine.batches import Batches
+from engine.evaluation import answer, evaluate
 from engine.figure_studio import FigureStudio
 from engine.inbox import Inbox
-from engine.meters import Meter, to_floats
+from engine.keeper import Keeper, Progress
+from engine.meters import Meter, NotFinite
 from engine.run_folder import RunFolder
 from engine.schedules import lr_factor
 from engine.schema import RunConfig
-from engine.tasks.base import CannotAnswer, Observation, Task
+from engine.stepper import BadStep, GuardedStepper
+from engine.stopwatch import Stopwatch
+from engine.tasks.base import Observation, Task
 
-LR_SAVED_WITHIN_S = 1.0
+MOST_RETURNS = 20
+"""Times a run goes back to the same checkpoint before it gives up: its learning rate is a millionth by then."""
+
+
+class Due(NamedTuple):
+    """A command that is to be obeyed once `step` steps are taken."""
+
+    step: int
+    command: cmd.AnyCommand
+
+
+class Ending(NamedTuple):
+    """That a run is to end, and why."""
+
+    is_finished: bool
+    reason: str = ""
 
 
 class Trainer:
@@ -46,6 +57,8 @@ class Trainer:
         folder: Where checkpoints and figures go.
         inbox: Commands to obey.
         publish: Takes events, in order; must not block.
+        wait_until_logged: See `engine.keeper.Keeper`.
+        script: Commands to obey at given steps, in their order.
     """
 
     def __init__(
@@ -56,32 +69,37 @@ class Trainer:
         folder: RunFolder,
         inbox: Inbox,
         publish: Callable[[ev.AnyEvent], None],
+        wait_until_logged: Callable[[], int | None] = lambda: None,
+        script: Iterable[Due] = (),
     ) -> None:
         self._config, self._settings = config, config.trainer
         self._task, self._data, self._device = task, task.data, device
         self._inbox, self._publish = inbox, publish
         self._batches = Batches(self._data, self._settings.batch_size, self._settings.seed, self._settings.shuffle)
         self._steps_per_epoch = len(self._batches)
-        self._store = CheckpointStore(folder.checkpoints)
+        self._keeper = Keeper(task, folder, wait_until_logged)
         self._studio = FigureStudio(task, self._data, folder.figures, self._tell)
+        self._stepper = GuardedStepper(task)
         self._meter = Meter(task, self._settings.epochs * self._steps_per_epoch, self._settings.log_every, publish)
         self._split = "val" if self._data.val else "train"
+        self._metric = f"{self._split}/{task.metric}" if task.metric else ""
+        self._script = deque(script)
 
-        self.step = 0
         self.paused = False
-        self._epoch = 0
-        self._base_lr = config.optimizer.lr
+        self._at = Progress(base_lr=config.optimizer.lr)
         self._lr = math.nan
         self._lr_stays = False
-        self._best: Checkpoint | None = None
-        self._best_value: float | None = None
-        self._best_unsaved = False
-        self._evaluations_since_best = 0
-        self._ending: ev.RunFinished | ev.RunStopped | None = None
-        self._before_s = 0.0
-        """Training time before the clock was last started."""
-        self._clock_started_s = 0.0
+        self._ending: Ending | None = None
+        self._guarded_until = math.inf if self._settings.on_nonfinite == "skip" else 0
+        self._returns: deque[int] = deque(maxlen=MOST_RETURNS)
+        """Steps the run went back to of late."""
+        self._watch = Stopwatch()
         self._saved_at_s = 0.0
+
+    @property
+    def step(self) -> int:
+        """Steps taken so far; readable from any thread."""
+        return self._at.step
 
     # -- the way through a run ----------------------------------------------------------------------------------
 
@@ -91,39 +109,53 @@ class Trainer:
         Raises:
             CheckpointError: the checkpoint to go on from can't be used.
             DataError: the data has changed since then.
-            NotFinite: the loss became NaN or infinite.
+            NotFinite: the loss, or a gradient, became NaN or infinite.
             OSError: a checkpoint could not be written at the end.
         """
-        self._resume()
-        self._announce()
+        self._at = self._keeper.begin(self._config.optimizer.lr)
+        self._watch.set(self._at.elapsed_s)
+        self._tell(announcement(self._task, self._batches, self._at, self._metric))
         self._stop_if_no_better()
         if self.step == 0:
-            self._studio.keep(self.step, self._epoch)
+            self._studio.keep(self.step, self._at.epoch)
         self._studio.draw(self.step)
         self._start_clock()
         self._obey_waiting()
-        while self._ending is None and self._epoch < self._settings.epochs:
+        while True:
+            try:
+                self._train()
+                return
+            except NotFinite as error:
+                self._recover(error)
+
+    def _train(self) -> None:
+        while self._ending is None and self._at.epoch < self._settings.epochs:
             self._train_epoch()
         self._finish()
 
     def _train_epoch(self) -> None:
         """The rest of the current epoch: all of it, or less after a resume or a command to stop."""
-        task, meter, elapsed_s = self._task, self._meter, self.elapsed_s
-        end = (self._epoch + 1) * self._steps_per_epoch
-        for inputs, targets in self._batches.epoch(self._epoch, self.step + self._steps_per_epoch - end):
+        at, meter, elapsed_s = self._at, self._meter, self._watch.elapsed_s
+        take_step = self._take_guarded_step if self.step < self._guarded_until else self._task.train_step
+        end = (at.epoch + 1) * self._steps_per_epoch
+        for inputs, targets in self._batches.epoch(at.epoch, at.step + self._steps_per_epoch - end):
+            if at.due or self._script:
+                self._obey_due()
+                if self._ending is not None:
+                    return
             if not self._lr_stays:
                 self._follow_schedule()
-            observation = task.train_step(inputs, targets)
-            self.step += 1
+            observation = take_step(inputs, targets)
+            at.step += 1
             now_s = elapsed_s()
-            meter.add(observation, self.step, now_s, self._lr)
-            if self.step < end:
+            if observation is not None:
+                meter.add(observation, at.step, now_s, self._lr)
+            if at.step < end:
                 self._between_steps(now_s)
                 if self._ending is not None:
                     return
         # the evaluation belongs to the last step: a checkpoint of that step is taken after it, so that none repeats it
-        self._end_epoch()
-        if self._ending is None and self._epoch < self._settings.epochs:
+        if self._end_epoch() and self._ending is None and at.epoch < self._settings.epochs:
             self._between_steps(elapsed_s())
 
     def _between_steps(self, now_s: float) -> None:
@@ -133,125 +165,195 @@ class Trainer:
             self._obey_waiting()
         self._studio.draw_if_due(self.step)
 
-    def _end_epoch(self) -> None:
-        self._epoch += 1
-        if self._epoch == self._settings.epochs or self._epoch % self._settings.eval_interval() == 0:
-            self._meter.flush_all(self.step, self.elapsed_s(), self._lr)
-            self._evaluate()
-            self._studio.keep(self.step, self._epoch)
-            self._tell(ev.EpochEnded(step=self.step, epoch=self._epoch, elapsed_s=round(self.elapsed_s(), 4)))
+    def _end_epoch(self) -> bool:
+        """Evaluate if that is due; False if a command to stop broke it off, so that a resume has to do it."""
+        at, epoch = self._at, self._at.epoch + 1
+        if epoch == self._settings.epochs or epoch % self._settings.eval_interval() == 0:
+            self._flush()
+            if not self._evaluate(epoch):
+                self._obey_waiting()
+                return False
+            self._studio.keep(at.step, epoch)
+            self._tell(ev.EpochEnded(step=at.step, epoch=epoch, elapsed_s=self._elapsed_s()))
+        at.epoch = epoch
+        return True
 
-    def _evaluate(self) -> None:
+    def _evaluate(self, epoch: int) -> bool:
+        """Measure on held-out data; False if a command to stop came meanwhile."""
         if self._data.val is None and not self._task.metric:
-            return  # nothing depends on it, and the steps have measured the training rows already
-        observations: list[Observation] = []
-        for inputs, targets in evaluation_batches(self._data, self._data.val or self._data.train):
-            observations.append(self._task.evaluate(inputs, targets))
-        measured = self._task.measure(observations)
-        values = dict(zip(measured, to_floats(list(measured.values())), strict=True))
+            return True  # nothing depends on it, and the steps have measured the training rows already
+        values = evaluate(self._task, self._data, lambda: self._inbox.has_stop)
+        if values is None:
+            return False
         self._tell(
             ev.Evaluated(
                 step=self.step,
-                epoch=self._epoch,
-                elapsed_s=round(self.elapsed_s(), 4),
+                epoch=epoch,
+                elapsed_s=self._elapsed_s(),
                 values={f"{self._split}/{key}": value for key, value in values.items()},
             )
         )
-        self._keep_if_best(values.get(self._task.metric))
+        self._keep_if_best(values.get(self._task.metric), epoch)
+        return True
 
-    def _keep_if_best(self, value: float | None) -> None:
-        sign = 1 if self._task.higher_is_better else -1
-        if value is not None and (self._best_value is None or sign * value > sign * self._best_value):
-            self._best_value, self._evaluations_since_best = value, 0
-            # kept in memory until the next checkpoint: writing each improvement would cost short runs half their speed
-            about = {"epoch": self._epoch, "metric": self._metric, "value": value, "data": self._data.card()}
-            self._best = Checkpoint(self.step, self._weights(), about)
-            self._best_unsaved = True
+    def _keep_if_best(self, value: float | None, epoch: int) -> None:
+        at, sign = self._at, 1 if self._task.higher_is_better else -1
+        if value is not None and (at.best_value is None or sign * value > sign * at.best_value):
+            at.best_value, at.evaluations_since_best = value, 0
+            self._keeper.keep_best(at.step, {"epoch": epoch, "metric": self._metric, "value": value})
             return
-        self._evaluations_since_best += 1
+        at.evaluations_since_best += 1
         self._stop_if_no_better()
 
     def _stop_if_no_better(self) -> None:
         """Early stopping; asked again after a resume, which may follow the very evaluation that ended the run."""
         patience = self._settings.patience
-        if patience and self._evaluations_since_best >= patience and self._ending is None:
-            reason = f"no better {self._metric} in {patience} evaluations"
-            self._ending = ev.RunFinished(step=self.step, elapsed_s=self.elapsed_s(), reason=reason)
+        if patience and self._at.evaluations_since_best >= patience and self._ending is None:
+            self._ending = Ending(True, f"no better {self._metric} in {patience} evaluations")
 
     def _finish(self) -> None:
-        self._meter.flush_all(self.step, self.elapsed_s(), self._lr)
-        elapsed_s = round(self.elapsed_s(), 4)
-        ending = self._ending or ev.RunFinished(step=self.step, elapsed_s=elapsed_s)
+        self._flush()
+        ending = self._ending or Ending(True)
         self._studio.draw(self.step)
-        self._save("end" if isinstance(ending, ev.RunFinished) or ending.reason == "asked" else "signal")
-        self._tell(ending)
+        self._save("end" if ending.is_finished or ending.reason == "asked" else "signal")
+        ended = ev.RunFinished if ending.is_finished else ev.RunStopped
+        self._tell(ended(step=self.step, elapsed_s=self._elapsed_s(), reason=ending.reason))
 
     def _tell(self, event: ev.AnyEvent) -> None:
         """Publish `event` after the rows of the steps before it."""
         self._meter.flush()
         self._publish(event)
 
+    def _flush(self) -> None:
+        """Publish the rows of all steps so far.
+
+        Raises:
+            NotFinite: a loss among them is not finite.
+        """
+        self._meter.flush_all(self.step, self._watch.elapsed_s(), self._lr)
+
+    # -- numbers that are not finite ----------------------------------------------------------------------------
+
+    def _take_guarded_step(self, inputs: Tensor, targets: Tensor) -> Observation | None:
+        """A step whose loss and gradients are looked at before they are used; None if its update was not made."""
+        try:
+            return self._stepper.take(inputs, targets)
+        except BadStep as bad:
+            if self._settings.on_nonfinite != "skip":
+                raise NotFinite(self.step + 1, 1, self._lr, bad.what, bad.layer, is_found=True) from None
+            self._flush()
+            self._tell(ev.StepSkipped(step=self.step + 1, what=bad.what, layer=bad.layer, lr=self._lr))
+            return None
+
+    def _recover(self, error: NotFinite) -> None:
+        """Go back to the last checkpoint: to go on from there more slowly, or to find the very step that failed.
+
+        The loop itself looks at losses only now and then, since looking takes as long as a small step. Trained again
+        from the checkpoint the same step fails, and this time every number is looked at before it is used.
+
+        Raises:
+            NotFinite: that step was found, or going back has not helped.
+        """
+        error.good_step = self.step
+        if error.is_found:
+            self._flush()
+            self._save("failure")
+            raise error
+        lr, from_step = self._at.base_lr, max(self.step, error.step)
+        self._meter.forget()
+        self._at, self._lr_stays = self._keeper.go_back(), False
+        error.good_step = self.step
+        self._returns.append(self.step)
+        halves = self._settings.on_nonfinite == "halve"
+        if self._returns.count(self.step) >= (MOST_RETURNS if halves else 2):
+            raise error
+        if self._ending is not None and not self._ending.is_finished:
+            then = "the run was to stop, and stops here"
+        else:
+            self._ending = None
+            then = self._go_slower(lr) if halves else self._look_closely(from_step)
+        reason = f"{error}; {then}"
+        self._tell(ev.RolledBack(step=self.step, from_step=from_step, lr=self._at.base_lr, reason=reason))
+
+    def _go_slower(self, lr: float) -> str:
+        at = self._at
+        at.base_lr, at.due = min(lr, at.base_lr) / 2, []
+        return f"gone back with half the learning rate, {at.base_lr:.4g}"
+
+    def _look_closely(self, until: int) -> str:
+        self._guarded_until = until
+        # told of again, since all that was told of those steps is void
+        again = [Due(change.step, cmd.SetLearningRate(lr=change.lr)) for change in self._at.due]
+        self._script, self._at.due = deque(sorted([*again, *self._script], key=lambda due: due.step)), []
+        return "gone back to find the very step"
+
     # -- learning rate ------------------------------------------------------------------------------------------
 
     def _follow_schedule(self) -> None:
         factor = lr_factor(self._config.schedule, self.step, self._steps_per_epoch, self._settings.epochs)
-        lr = self._base_lr * factor
+        lr = self._at.base_lr * factor
         self._lr_stays = self._config.schedule.kind == "constant" and factor == 1
         if lr != self._lr:
             self._lr = lr
             self._task.set_lr(lr)
 
     def _change_lr(self, lr: float) -> None:
-        self._meter.flush_all(self.step, self.elapsed_s(), self._lr)
+        at = self._at
+        self._flush()
         self._lr_stays = False
-        old, self._base_lr = self._base_lr, min(max(float(f"{lr:.6g}"), 1e-12), 100.0)
-        self._tell(ev.LearningRateChanged(step=self.step, old=old, new=self._base_lr))
-        # a crash must not undo what was asked for; a second lets quick presses share one checkpoint
-        soon_s = self.elapsed_s() + LR_SAVED_WITHIN_S - self._settings.checkpoint_every_s
-        self._saved_at_s = min(self._saved_at_s, soon_s)
+        # who changes it now overrules what was changed later, before a crash
+        at.due = [change for change in at.due if change.step <= at.step]
+        old, at.base_lr = at.base_lr, min(max(float(f"{lr:.6g}"), 1e-12), 100.0)
+        self._tell(ev.LearningRateChanged(step=at.step, old=old, new=at.base_lr))
 
     # -- commands -----------------------------------------------------------------------------------------------
 
+    def _obey_due(self) -> None:
+        """What was done at this step before a crash is done again, without a word; then what a script has here."""
+        due = self._at.due
+        while due and due[0].step <= self.step:
+            self._flush()
+            self._at.base_lr, self._lr_stays = due.pop(0).lr, False
+        while self._script and self._script[0].step <= self.step and self._ending is None:
+            self._obey(self._script.popleft().command)
+
     def _obey_waiting(self) -> None:
         while self._inbox and self._ending is None:
-            self._obey(self._inbox.take())
+            command = self._inbox.take()
+            try:
+                self._obey(command)
+            except NotFinite:  # found while looking at what is to be saved
+                self._inbox.put_back(command)
+                raise
 
     def _obey(self, command: cmd.AnyCommand) -> None:
         match command:
             case cmd.Pause():
                 self._pause()
             case cmd.Continue():
-                self._tell(ev.CommandRejected(step=self.step, command="continue", reason="the run is not paused"))
+                self._refuse("continue", "the run is not paused")
+            case cmd.Resume():
+                self._refuse("resume", "the run goes on already")
             case cmd.Stop(reason=reason):
-                self._ending = ev.RunStopped(step=self.step, elapsed_s=round(self.elapsed_s(), 4), reason=reason)
+                self._ending = Ending(False, reason)
             case cmd.SaveCheckpoint():
                 self._save("asked")
             case cmd.SetLearningRate(lr=lr):
                 self._change_lr(lr)
             case cmd.ScaleLearningRate(factor=factor):
-                self._change_lr(self._base_lr * factor)
+                self._change_lr(self._at.base_lr * factor)
             case cmd.Ask(id=id, text=text):
-                self._answer(id, text)
+                self._tell(answer(self._task, self.step, id, text))
 
-    def _answer(self, id: str, text: str) -> None:
-        try:
-            with undisturbed_random_states(self._device):
-                values = self._task.answer(text)
-            if not all(map(math.isfinite, values.values())):
-                raise CannotAnswer("the network gives no finite numbers")
-            event = ev.Answered(step=self.step, id=id, values=values)
-        except CannotAnswer as error:
-            event = ev.Answered(step=self.step, id=id, values={}, refusal=str(error))
-        except Exception as error:  # a network of somebody's own may trip over a single text: training goes on
-            event = ev.Answered(step=self.step, id=id, values={}, refusal=f"{type(error).__name__}: {error}")
-        self._tell(event)
+    def _refuse(self, command: str, reason: str) -> None:
+        self._tell(ev.CommandRejected(step=self.step, command=command, reason=reason))
 
     def _pause(self) -> None:
         """Wait for a command to go on or to stop; others are obeyed meanwhile, and time does not count."""
-        self._stop_clock()
-        self._meter.flush_all(self.step, self.elapsed_s(), self._lr)
+        self._flush()
         self._studio.draw(self.step)
         self._save("pause")
+        self._watch.stop()
         self.paused = True
         self._tell(ev.RunPaused(step=self.step))
         while self._ending is None:
@@ -264,122 +366,42 @@ class Trainer:
                         self._start_clock()
                         return
                     case cmd.Pause():
-                        reason = "the run is paused already"
-                        self._tell(ev.CommandRejected(step=self.step, command="pause", reason=reason))
+                        self._refuse("pause", "the run is paused already")
                     case _:
                         self._obey(command)
 
     # -- time ---------------------------------------------------------------------------------------------------
 
-    def elapsed_s(self) -> float:
-        """Training time so far, over all starts, without pauses."""
-        return self._before_s + (time.perf_counter() - self._clock_started_s if self._clock_started_s else 0.0)
+    def _elapsed_s(self) -> float:
+        return round(self._watch.elapsed_s(), 4)
 
     def _start_clock(self) -> None:
-        self._clock_started_s = time.perf_counter()
-        self._saved_at_s = self._before_s
-        self._meter.restart(self._before_s)
-
-    def _stop_clock(self) -> None:
-        self._before_s, self._clock_started_s = self.elapsed_s(), 0.0
+        self._watch.start()
+        self._saved_at_s = self._watch.elapsed_s()
+        self._meter.restart(self._saved_at_s)
 
     # -- checkpoints --------------------------------------------------------------------------------------------
 
     def _save(self, reason: str) -> None:
-        """Write a checkpoint. One on schedule that fails is told of and tried again; the others are owed."""
-        self._meter.flush_all(self.step, self.elapsed_s(), self._lr)
+        """Write a checkpoint. One on schedule that fails is told of and tried again; the others are owed.
+
+        Raises:
+            NotFinite: there is nothing worth keeping.
+            OSError: one that is owed could not be written.
+        """
+        at = self._at
+        self._flush()
+        if not self._keeper.can_be_kept():
+            raise NotFinite(at.step, 1, self._lr, "weights")
         began_s = time.perf_counter()
-        self._saved_at_s = self.elapsed_s()
+        self._saved_at_s = at.elapsed_s = self._watch.elapsed_s()
         try:
-            name = self._write_checkpoint(reason)
+            name = self._keeper.save(at, is_kept=reason == "asked")
         except OSError as error:
-            text = f"checkpoint at step {self.step:,} could not be written ({error.strerror}); the one before it stays"
+            text = f"checkpoint at step {at.step:,} could not be written ({error.strerror}); the one before it stays"
             if reason in ("end", "signal"):
                 raise OSError(error.errno, text) from error
-            self._tell(ev.LineLogged(step=self.step, level="warning", text=text))
+            self._tell(ev.LineLogged(step=at.step, level="warning", text=text))
             return
         took_s = round(time.perf_counter() - began_s, 4)
-        self._tell(ev.CheckpointSaved(step=self.step, folder=f"checkpoints/{name}", reason=reason, took_s=took_s))
-
-    def _write_checkpoint(self, reason: str) -> str:
-        if self._best is not None and self._best_unsaved:
-            self._store.save_best(self._best)
-            self._best_unsaved = False
-        checkpoint = Checkpoint(self.step, self._weights(), self._state())
-        return self._store.save_step(checkpoint) if reason == "asked" else self._store.save_last(checkpoint)
-
-    def _weights(self) -> dict[str, torch.Tensor]:
-        return {
-            f"{name}.{key}": value.detach().clone()
-            for name, module in self._task.modules.items()
-            for key, value in module.state_dict().items()
-        }
-
-    def _state(self) -> dict[str, object]:
-        return {
-            "epoch": self._epoch,
-            "elapsed_s": self.elapsed_s(),
-            "base_lr": self._base_lr,
-            "threads": torch.get_num_threads(),
-            "best_value": self._best_value,
-            "evaluations_since_best": self._evaluations_since_best,
-            "optimizers": {name: optimizer.state_dict() for name, optimizer in self._task.optimizers.items()},
-            "task": self._task.extra_state(),
-            "data": self._data.card(),
-            "random": random_states(self._device),
-        }
-
-    def _resume(self) -> None:
-        checkpoint = self._store.load_last()
-        if checkpoint is None:
-            return
-        state = checkpoint.state
-        torch.set_num_threads(state["threads"])  # another number adds up in another order: other bits
-        self._check_same_data(checkpoint)
-        checkpoint.load_into(self._task.modules)
-        for name, optimizer in self._task.optimizers.items():
-            optimizer.load_state_dict(state["optimizers"][name])
-        self._task.load_extra_state(state["task"])
-        self.step, self._epoch, self._before_s = checkpoint.step, state["epoch"], state["elapsed_s"]
-        self._base_lr, self._best_value = state["base_lr"], state["best_value"]
-        self._evaluations_since_best = state["evaluations_since_best"]
-        restore_random_states(state["random"], self._device)
-
-    def _check_same_data(self, checkpoint: Checkpoint) -> None:
-        """Weights mean nothing to other data: a word's number would be another word's."""
-        before, now = checkpoint.state.get("data", {}), self._data.card()
-        others = [key.replace("_", " ") for key in before if key in now and before[key] != now[key]]
-        if others:
-            raise DataError(
-                f"the data is not what it was at step {checkpoint.step:,} (other {', '.join(others)}): "
-                "put back what it was, or start a new run"
-            )
-
-    # -- the first event ----------------------------------------------------------------------------------------
-
-    @property
-    def _metric(self) -> str:
-        return f"{self._split}/{self._task.metric}" if self._task.metric else ""
-
-    def _announce(self) -> None:
-        self._tell(
-            ev.RunStarted(
-                step=self.step,
-                pid=os.getpid(),
-                host=socket.gethostname() or platform.node(),
-                device=str(self._device),
-                device_name=device_name(self._device),
-                threads=torch.get_num_threads(),
-                torch=str(torch.__version__),
-                parameters=self._task.parameter_count(),
-                train_rows=len(self._data.train),
-                val_rows=len(self._data.val) if self._data.val else 0,
-                batch_size=self._batches.batch_size,
-                steps_per_epoch=self._steps_per_epoch,
-                epochs=self._settings.epochs,
-                metric=self._metric,
-                higher_is_better=self._task.higher_is_better,
-                elapsed_s=round(self._before_s, 4),
-                base_lr=self._base_lr if self._base_lr != self._config.optimizer.lr else None,
-            )
-        )
+        self._tell(ev.CheckpointSaved(step=at.step, folder=f"checkpoints/{name}", reason=reason, took_s=took_s))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 import numpy as np
@@ -20,7 +20,7 @@ from engine.schema import RunConfig
 from engine.schema.trainer import Trainer as Settings
 from engine.tasks import build_task
 from engine.telling import told_of
-from engine.trainer import Trainer
+from engine.trainer import Due, Trainer
 
 
 class Worker:
@@ -33,6 +33,8 @@ class Worker:
         data_dir: Where data sets lie.
         inbox: Commands to obey.
         publish: Takes events, in order; must not block.
+        wait_until_logged: See `engine.keeper.Keeper`.
+        script: Commands to obey at given steps.
     """
 
     def __init__(
@@ -42,9 +44,12 @@ class Worker:
         data_dir: Path,
         inbox: Inbox,
         publish: Callable[[AnyEvent], None],
+        wait_until_logged: Callable[[], int | None] = lambda: None,
+        script: Iterable[Due] = (),
     ) -> None:
         self._config, self._folder, self._data_dir = config, folder, data_dir
         self._inbox, self._publish = inbox, publish
+        self._wait_until_logged, self._script = wait_until_logged, script
         self._trainer: Trainer | None = None
 
         self._abandoned = False
@@ -94,7 +99,9 @@ class Worker:
         with told_of(self._publish):
             data = load_data(config.data, settings.seed, self._data_dir).to(device)
         task = build_task(config, data, device)
-        return Trainer(config, task, device, self._folder, self._inbox, self._publish)
+        return Trainer(
+            config, task, device, self._folder, self._inbox, self._publish, self._wait_until_logged, self._script
+        )
 
 
 def configure_torch(settings: Settings, device: torch.device) -> None:

@@ -61,6 +61,7 @@ def _tame_garbage_collection() -> None:
     """Keep the collector from looking through every widget and import while somebody types: that took up to 0.3 s."""
     gc.freeze()
     gc.set_threshold(10_000, 50, 100)
+    gc.enable()
 
 
 class DltuiApp(KeysInOrder):
@@ -107,7 +108,8 @@ class DltuiApp(KeysInOrder):
         self.data = data
         self.clock = clock
         self.launcher = launcher
-        self._open_run = open_run
+        self.opening = open_run
+        """The run to be shown above Home from the start; None once it is."""
         self._warm = warm
         self.dead_runs: dict[Path, str] = {}
         """Runs whose hosts, started here, ended before they said anything, with the reason."""
@@ -124,8 +126,8 @@ class DltuiApp(KeysInOrder):
     def on_mount(self) -> None:
         """Watch signals and hosts, and open the run that was asked for."""
         self._watch_signals()
-        if self._open_run is not None:
-            self._push_run(self._open_run)
+        if self.opening is not None:
+            self._push_run(self.opening)
         self.set_interval(HOST_CHECK_S, self._report_dead_hosts)
         if not self.is_headless:
             self.call_after_refresh(_tame_garbage_collection)
@@ -164,7 +166,11 @@ class DltuiApp(KeysInOrder):
         try:
             if holder is None:
                 self.dead_runs.pop(folder.path, None)
+                folder.ask_to_resume()
                 self.launcher.spawn(folder)
+        except RunFolderError as error:
+            self.notify(str(error), severity="error", markup=False)
+            return
         except OSError as error:
             self.notify(f"can't start a process to train in: {error.strerror}", severity="error", markup=False)
             return
@@ -254,6 +260,7 @@ class DltuiApp(KeysInOrder):
             await self.switch_screen(then)
         elif then is not None:
             await self.push_screen(then)
+        self.opening = None
 
     def _warm_up(self) -> None:
         self.run_worker(self.launcher.warm_up, thread=True, group="launcher")

@@ -107,6 +107,9 @@ def _add_train(commands: Any) -> None:
         "tui.train:resume",
     )
     _add_run(resume)
+    resume.add_argument(
+        "--lr", "--optimizer.lr", metavar="LR", type=_rate, help="the learning rate to go on with, if another"
+    )
     _add_manner(resume)
 
 
@@ -119,6 +122,7 @@ def _add_listings(commands: Any) -> None:
     )
     _add_json(presets)
     runs = _add(commands, "runs", "Runs and how they stand, most recently changed first.", "tui.listing:runs")
+    runs.add_argument("--all", action="store_true", help="all runs, not only the 200 newest; --json lists all anyway")
     _add_folders(runs, data=False)
     _add_json(runs)
     show = _add(
@@ -196,6 +200,16 @@ def _add_manner(parser: Parser) -> None:
 
 def _add_json(parser: Parser, text: str = "as JSON") -> None:
     parser.add_argument("--json", action="store_true", default=argparse.SUPPRESS, help=text)
+
+
+def _rate(text: str) -> float:
+    try:
+        lr = float(text)
+    except ValueError:
+        lr = 0.0
+    if not 0 < lr <= 100:
+        raise argparse.ArgumentTypeError(f"wants a number above 0, at most 100 (got '{plain(text)[:40]}')")
+    return lr
 
 
 def _folder(text: str) -> Path:

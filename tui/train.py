@@ -78,6 +78,7 @@ def resume(args: Namespace) -> int:
     if holder := folder.holder():
         raise CommandError(f"run '{folder.name}' is being trained by {holder}; to see it: dltui attach {folder.name}")
     folder.config()  # a damaged configuration is better told of before torch is imported
+    folder.ask_to_resume(args.lr)
     if args.detach:
         try:
             return _train_detached(folder, args.json)

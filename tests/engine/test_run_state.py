@@ -87,7 +87,7 @@ def test_pausing_and_going_on() -> None:
     assert state.status(False) == "died"
     state.apply(ev.RunContinued(step=4, at=0.0))
     assert state.status(True) == "running"
-    assert [marker.label for marker in state.markers] == ["paused"]
+    assert [marker.label for marker in state.markers] == ["paused", "continued"]
 
 
 @pytest.mark.parametrize(("higher", "best"), [(True, 0.9), (False, 0.1)])
@@ -122,6 +122,32 @@ def test_a_resumed_run_forgets_what_lay_after_its_checkpoint() -> None:
     assert state.best == ("val/accuracy", 0.5, 1, 10)
     assert [(marker.step, marker.label) for marker in state.markers] == [(12, "lr 0.2"), (15, "resumed")]
     assert (state.status(True), state.step, state.elapsed_s, state.ending) == ("running", 15, 1.5, None)
+
+
+def test_a_killed_run_will_change_its_learning_rate_where_it_was_changed() -> None:
+    state = folded(started(), logged(10), ev.LearningRateChanged(step=20, at=0.0, old=0.1, new=0.2), logged(25))
+    assert state.base_lr == 0.2
+    state.apply_all([started(15), logged(18)])
+    assert state.base_lr is None
+    assert [(marker.step, marker.label) for marker in state.markers] == [(20, "lr 0.2"), (15, "resumed")]
+    state.apply(logged(21))
+    assert state.base_lr == 0.2
+
+
+def test_a_learning_rate_set_now_overrules_what_was_set_later_before_a_crash() -> None:
+    state = folded(started(), ev.LearningRateChanged(step=20, at=0.0, old=0.1, new=0.2), started(15))
+    state.apply_all([ev.LearningRateChanged(step=17, at=0.0, old=0.1, new=0.05), logged(30)])
+    assert state.base_lr == 0.05
+    assert [marker.label for marker in state.markers] == ["resumed", "lr 0.05"]
+
+
+def test_what_lies_after_the_step_gone_back_to_is_void() -> None:
+    state = folded(started(), logged(10), ev.LearningRateChanged(step=20, at=0.0, old=0.1, new=0.2), logged(30, None))
+    state.apply(ev.RolledBack(step=12, from_step=31, lr=0.05, reason="the loss became NaN"))
+    assert (state.step, state.base_lr) == (12, 0.05)
+    assert list(state.series["train/loss"].steps) == [10]
+    assert [(marker.step, marker.label) for marker in state.markers] == [(12, "lr 0.05")]
+    assert "back from step 31 to 12: the loss became NaN" in state.lines[-1].text
 
 
 def test_a_run_resumed_from_where_it_stopped_loses_nothing() -> None:
@@ -214,6 +240,8 @@ def test_every_event_is_folded_and_survives_its_json() -> None:
         ev.RunPaused(step=1),
         ev.RunContinued(step=1),
         ev.LearningRateChanged(step=1, old=0.1, new=0.2),
+        ev.RolledBack(step=1, from_step=3, lr=0.1, reason="r"),
+        ev.StepSkipped(step=2, what="loss", layer="model.output (Linear)", lr=0.1),
         ev.CommandRejected(step=1, command="pause", reason="r"),
         ev.Answered(step=1, id="x", values={"positive": 0.9}),
         ev.LineLogged(step=1, level="info", text="t"),

@@ -69,11 +69,11 @@ async def test_a_checkpoint_that_fails_on_schedule_costs_a_warning(
     folder = make_run(tmp_path, trainer={"epochs": 400, "checkpoint_every_s": 0.05})
     failures = iter([True, True])
 
-    def fail_twice(fd: int) -> None:
+    def fail_twice(folder: Path) -> None:
         if next(failures, False):
             raise OSError(errno.ENOSPC, "No space left on device")
 
-    monkeypatch.setattr("engine.checkpoint.os.fsync", fail_twice)
+    monkeypatch.setattr("engine.checkpoint._sync_folder", fail_twice)
     events = await collect(folder.config(), folder)
     warnings = [event.text for event in events if isinstance(event, ev.LineLogged)]
     assert len(warnings) == 2

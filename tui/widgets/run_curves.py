@@ -49,9 +49,13 @@ def overlay_curve(name: str, state: RunState, keys: Sequence[str], scale: Scale,
 
 def run_marks(state: RunState, scale: Scale) -> list[Mark]:
     """What was done to the run, placed on the axis `scale`."""
-    if not state.markers:
+    labels: dict[int, list[str]] = {}
+    for marker in state.markers:
+        if marker.step <= state.step:  # others will come again, after a crash
+            labels.setdefault(marker.step, []).append(marker.label)
+    if not labels:
         return []
-    steps = np.array([marker.step for marker in state.markers], dtype=np.float64)
+    steps = np.array(list(labels), dtype=np.float64)
     if scale == "epochs":
         steps /= max(1, state.started.steps_per_epoch if state.started else 1)
     elif scale == "time":
@@ -59,7 +63,9 @@ def run_marks(state: RunState, scale: Scale) -> list[Mark]:
         if not series:
             return []
         steps = np.interp(steps, np.array(series.steps, dtype=np.float64), np.array(series.elapsed_s))
-    return [Mark(x, marker.label) for x, marker in zip(steps.tolist(), state.markers, strict=True)]
+    return [
+        Mark(x, ", ".join(dict.fromkeys(at_step))) for x, at_step in zip(steps.tolist(), labels.values(), strict=True)
+    ]
 
 
 def x_values(state: RunState, series: Series, scale: Scale) -> Floats:

@@ -1,0 +1,44 @@
+"""Measuring a task on data it is not trained on, and asking it about a person's text."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+
+from engine.batches import evaluation_batches
+from engine.checkpoint import undisturbed_random_states
+from engine.data.bundle import DataBundle
+from engine.events import Answered
+from engine.meters import to_floats
+from engine.tasks.base import CannotAnswer, Observation, Task
+
+
+def evaluate(task: Task, data: DataBundle, is_broken_off: Callable[[], bool]) -> dict[str, float | None] | None:
+    """What the task measures on held-out rows, or on the training rows where none are held out.
+
+    Args:
+        task: What to measure.
+        data: What it is trained on.
+        is_broken_off: Asked after each batch; once it is so, the result is None.
+    """
+    observations: list[Observation] = []
+    for inputs, targets in evaluation_batches(data, data.val or data.train):
+        observations.append(task.evaluate(inputs, targets))
+        if is_broken_off():
+            return None
+    measured = task.measure(observations)
+    return dict(zip(measured, to_floats(list(measured.values())), strict=True))
+
+
+def answer(task: Task, step: int, id: str, text: str) -> Answered:
+    """What the task makes of a text, or why it makes nothing of it; training is not disturbed."""
+    try:
+        with undisturbed_random_states(task.device):
+            values = task.answer(text)
+        if not all(map(math.isfinite, values.values())):
+            raise CannotAnswer("the network gives no finite numbers")
+        return Answered(step=step, id=id, values=values)
+    except CannotAnswer as error:
+        return Answered(step=step, id=id, values={}, refusal=str(error))
+    except Exception as error:  # a network of somebody's own may trip over a single text: training goes on
+        return Answered(step=step, id=id, values={}, refusal=f"{type(error).__name__}: {error}")
