@@ -28,8 +28,12 @@ from typing import Any, Literal
 
 import numpy as np
 
+from engine.own_file import read_own
+from engine.text import plain
+
 Kind = Literal["regions", "curve", "matrix", "mistakes", "weights", "gallery", "words", "compare", "metrics"]
 FIGURE_LIMIT_BYTES = 16 << 20
+ARRAYS_LIMIT = 1000
 
 
 @dataclass(frozen=True)
@@ -72,15 +76,32 @@ def load_figure(path: Path) -> dict[str, np.ndarray[Any, Any]]:
     """Arrays of a stored figure, without unpickling anything.
 
     Raises:
-        FigureError: the file is missing, damaged, or too large to be a figure.
+        FigureError: the file is missing, damaged, holds more than arrays of data, or is too large to be a figure.
     """
     try:
-        with zipfile.ZipFile(path) as archive:
-            if sum(member.file_size for member in archive.infolist()) > FIGURE_LIMIT_BYTES:
-                raise FigureError(f"{path.name} unpacks to more than {FIGURE_LIMIT_BYTES >> 20} MiB")
-        with np.load(path, allow_pickle=False) as arrays:
-            return {name: arrays[name] for name in arrays.files}
+        with read_own(path) as file, zipfile.ZipFile(file) as archive:
+            members = archive.infolist()
+            if len(members) > ARRAYS_LIMIT:
+                raise FigureError(f"{plain(path.name)} holds more than {ARRAYS_LIMIT:,} arrays")
+            if sum(member.file_size for member in members) > FIGURE_LIMIT_BYTES:
+                raise _too_large(path)
+            arrays = {member.filename.removesuffix(".npy"): _read_array(archive, member) for member in members}
     except FigureError:
         raise
-    except (OSError, ValueError, EOFError, KeyError, zipfile.BadZipFile, NotImplementedError) as error:
-        raise FigureError(f"{path.name} can't be read: {type(error).__name__}") from None
+    except Exception as error:  # over damaged bytes zipfile, zlib and NumPy's header parser raise what they like
+        reason = plain(getattr(error, "strerror", None) or str(error))[:200]
+        raise FigureError(f"{plain(path.name)} can't be read: {reason or type(error).__name__}") from None
+    # an array of empty texts takes no bytes, however many they are
+    if sum(array.size for array in arrays.values()) > FIGURE_LIMIT_BYTES:
+        raise _too_large(path)
+    return arrays
+
+
+def _read_array(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> np.ndarray[Any, Any]:
+    with archive.open(member) as file:
+        array: np.ndarray[Any, Any] = np.lib.format.read_array(file, allow_pickle=False)
+        return array
+
+
+def _too_large(path: Path) -> FigureError:
+    return FigureError(f"{plain(path.name)} unpacks to more than {FIGURE_LIMIT_BYTES >> 20} MiB")

@@ -5,25 +5,34 @@ from __future__ import annotations
 import os
 import re
 import tempfile
-import tomllib
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from difflib import get_close_matches
+from heapq import nsmallest
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
 import tomlkit
 
+from engine.own_file import read_own
 from engine.places import expanded, user_presets_dir
 from engine.schema import ConfigError, RunConfig, overlay, validate
 from engine.schema.custom import anchored
 from engine.text import plain
+from engine.toml_text import LIMIT_BYTES, TomlError, parse_toml
 
 SHIPPED = Path(__file__).parent
 NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,79}")
-FILE_LIMIT_BYTES = 1 << 20
+NAME_LIMIT = 80
 EXTENDS_LIMIT = 16
+LISTED = 200
+"""Presets of the user's own that are listed; however many there are, each can be named."""
+LISTED_BYTES = 1 << 19
+"""Files of presets are read for a list until they come to so much."""
+COUNTED = 100_000
+"""Files in the user's folder that are looked at."""
 
 
 class PresetError(Exception):
@@ -49,22 +58,47 @@ class Preset:
 
 
 def preset_paths() -> dict[str, Path]:
-    """Files of all presets by name; a user's own one goes before a shipped one of the same name."""
-    paths: dict[str, Path] = {}
-    for folder in (SHIPPED, user_presets_dir()):
-        with suppress(OSError):
-            paths.update({path.stem: path for path in sorted(folder.glob("*.toml")) if not path.name.startswith(".")})
-    return paths
+    """Files of the presets to list, by name; a user's own one goes before a shipped one of the same name."""
+    return _listed()[0]
+
+
+def _listed() -> tuple[dict[str, Path], str]:
+    """The presets to list, and in words how many of the user's own are left out."""
+    paths = {path.stem: path for path in sorted(SHIPPED.glob("*.toml"))}
+    folder, names = user_presets_dir(), list[str]()
+    with suppress(OSError), os.scandir(folder) as entries:
+        names = [entry.name for entry in islice(entries, COUNTED) if _is_preset(entry.name)]
+    paths.update({name.removesuffix(".toml"): folder / name for name in nsmallest(LISTED, names)})
+    more = f"{'more than ' * (len(names) >= COUNTED)}{len(names) - LISTED:,}" if len(names) > LISTED else ""
+    return paths, more
+
+
+def _is_preset(file_name: str) -> bool:
+    return file_name.endswith(".toml") and not file_name.startswith(".")
+
+
+def find_preset(name: str) -> Path | None:
+    """The file of the preset called `name`, listed or not; None if there is none."""
+    if _is_preset(f"{name}.toml") and os.sep not in name:
+        for folder in (user_presets_dir(), SHIPPED):
+            with suppress(OSError, ValueError):  # a name that no file can have
+                if os.path.lexists(folder / f"{name}.toml"):
+                    return folder / f"{name}.toml"
+    return None
 
 
 def load_presets() -> tuple[list[Preset], list[PresetError]]:
-    """All presets that can be used, by group and then by `order`, and what is wrong with the others."""
-    presets, errors = [], []
-    for name in preset_paths():
+    """The presets to list that can be used, by group and then by `order`, and what is wrong with the others."""
+    presets, errors = list[Preset](), list[PresetError]()
+    (paths, more), budget = _listed(), _Budget(LISTED_BYTES)
+    for path in paths.values():
         try:
-            presets.append(load_preset(name))
+            presets.append(_load(path, budget))
         except PresetError as error:
             errors.append(error)
+    if more:
+        listed = f"has more than the {LISTED} presets that are listed: {more} others can be used by name only"
+        errors.append(PresetError(f"{_shown(user_presets_dir())}: {listed}"))
     presets.sort(key=lambda preset: (preset.is_users, _order(preset)))
     return presets, errors
 
@@ -81,8 +115,18 @@ def load_preset(name: str) -> Preset:
     Raises:
         PresetError: there is none, or it is not valid.
     """
-    path = _resolve(name, Path.cwd())
-    tree = _read(path, 0)
+    return _load(_resolve(name, Path.cwd()), None)
+
+
+@dataclass
+class _Budget:
+    """Bytes that may still be read."""
+
+    left: int
+
+
+def _load(path: Path, budget: _Budget | None) -> Preset:
+    tree = _read(path, 0, budget)
     # a run's config.toml is a preset too, and keeps the name of what it came from
     data = Path(tree.pop("data_dir")) if isinstance(tree.get("data_dir"), str) else None
     if data is None or not isinstance(tree.get("preset"), str):
@@ -96,27 +140,27 @@ def load_preset(name: str) -> Preset:
 def _resolve(name: str, beside: Path) -> Path:
     if name.endswith(".toml") or os.sep in name:
         return beside / expanded(name)
-    paths = preset_paths()
-    if name in paths:
-        return paths[name]
-    near = get_close_matches(name, paths, n=1, cutoff=0.4)
+    path = find_preset(name)
+    if path is not None:
+        return path
+    near = get_close_matches(name[:NAME_LIMIT], preset_paths(), n=1, cutoff=0.4)
     hint = f"did you mean '{near[0]}'?" if near else "dltui presets lists them"
     raise PresetError(f"no preset '{plain(name)[:80]}'; {hint}")
 
 
-def _read(path: Path, depth: int) -> dict[str, Any]:
+def _read(path: Path, depth: int, budget: _Budget | None) -> dict[str, Any]:
     """The file's tree, laid over what it extends."""
     if depth > EXTENDS_LIMIT:
         raise PresetError(f"{_shown(path)}: extends goes round in a circle or more than {EXTENDS_LIMIT} files deep")
     # what a file names relative to itself stays there, whoever extends it
-    tree = anchored(read_toml(path), path.absolute().parent)
+    tree = anchored(_read_toml(path, budget), path.absolute().parent)
     parent = tree.pop("extends", None)
     if parent is None:
         return tree
     if not isinstance(parent, str):
         raise PresetError(f"{_shown(path)}: extends wants the name or path of a preset")
     try:
-        return overlay(_read(_resolve(parent, path.parent), depth + 1), tree)
+        return overlay(_read(_resolve(parent, path.parent), depth + 1, budget), tree)
     except PresetError as error:
         raise error if depth else PresetError(f"{_shown(path)}: extends: {error}") from None
 
@@ -127,19 +171,23 @@ def read_toml(path: Path) -> dict[str, Any]:
     Raises:
         PresetError: it is missing, unreadable, too large, or not TOML; the message names line and column.
     """
+    return _read_toml(path, None)
+
+
+def _read_toml(path: Path, budget: _Budget | None) -> dict[str, Any]:
     try:
-        with path.open("rb") as file:
-            data = file.read(FILE_LIMIT_BYTES + 1)
-    except OSError as error:
-        raise PresetError(f"{_shown(path)}: {(error.strerror or 'unreadable').lower()}") from None
-    if len(data) > FILE_LIMIT_BYTES:
-        raise PresetError(f"{_shown(path)}: larger than {FILE_LIMIT_BYTES >> 20} MiB, too large for a configuration")
+        with read_own(path, follow=True) as file:
+            data = file.read(LIMIT_BYTES + 1)
+    except (OSError, ValueError) as error:  # a name with a NUL in it is no name of a file
+        raise PresetError(f"{_shown(path)}: {(getattr(error, 'strerror', None) or 'unreadable').lower()}") from None
+    if budget is not None:
+        budget.left -= len(data)
+        if budget.left < 0:
+            raise PresetError(f"{_shown(path)}: not listed, since the presets are too large together; it goes by name")
     try:
-        return tomllib.loads(data.decode("utf-8"))
-    except UnicodeDecodeError:
-        raise PresetError(f"{_shown(path)}: not UTF-8 text") from None
-    except (tomllib.TOMLDecodeError, RecursionError, ValueError) as error:
-        raise PresetError(f"{_shown(path)}: {plain(str(error)) or 'nested too deeply'}") from None
+        return parse_toml(data)
+    except TomlError as error:
+        raise PresetError(f"{_shown(path)}: {error}") from None
 
 
 def save_preset(name: str, tree: Mapping[str, Any]) -> Path:

@@ -13,7 +13,7 @@ from typing import Any, NoReturn
 from engine.run_folder import RunFolderError
 from engine.text import plain
 from presets import PresetError
-from presets.loader import preset_paths
+from presets.loader import find_preset
 from tui.arguments import take_settings
 from tui.errors import CommandError
 from tui.output import prepare_streams
@@ -83,7 +83,7 @@ def _command_place(argv: list[str]) -> int | None:
 
 
 def _command_hint(name: str, commands: list[str]) -> str:
-    if name in preset_paths() or name.endswith(".toml"):
+    if find_preset(name) or name.endswith(".toml"):
         return f"did you mean: dltui train {plain(name)}?"
     near = get_close_matches(name, commands, n=1, cutoff=0.6)
     return f"did you mean: dltui {near[0]}?" if near else f"there are {', '.join(commands)}"

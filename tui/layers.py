@@ -16,7 +16,7 @@ from engine.run_folder import RunFolderError, find_run, iter_runs
 from engine.schema import RunConfig
 from engine.schema.layers import Layer
 from engine.text import plain, plain_lines
-from presets.loader import preset_paths
+from presets.loader import find_preset, preset_paths
 from tui.errors import CommandError
 from tui.layer_table import NOTE, layer_table
 from tui.output import print_json, styled, width
@@ -42,7 +42,7 @@ def show_layers(args: Namespace) -> int:
 def _request(args: Namespace) -> Request:
     """The configuration of the preset or the run that is named, with settings over it."""
     name: str = args.run
-    if name in preset_paths() or name.endswith(".toml"):
+    if find_preset(name) or name.endswith(".toml"):
         return resolve(name, None, args.settings, args.data)
     try:
         folder = find_run(args.runs, name)

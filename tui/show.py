@@ -18,7 +18,7 @@ from engine.run_summary import status_of
 from engine.schema import RunConfig
 from engine.text import plain, plain_lines
 from presets import PresetError, load_preset
-from presets.loader import preset_paths
+from presets.loader import find_preset
 from tui.errors import CommandError
 from tui.layers import show_layers
 from tui.output import STATUS_STYLES, can_show, print_json, styled, width
@@ -56,7 +56,7 @@ def _find(args: Namespace) -> RunFolder:
     try:
         return find_run(args.runs, args.run)
     except RunFolderError:
-        if args.run in preset_paths():
+        if find_preset(args.run):
             name = plain(args.run)
             raise CommandError(f"'{name}' is a preset, and no run; its network: dltui show {name} --layers") from None
         raise

@@ -9,8 +9,9 @@ from typing import Any
 import pytest
 
 from engine.places import user_presets_dir
+from engine.toml_text import LIMIT_BYTES
 from presets import PresetError, load_preset, load_presets, save_preset
-from presets.loader import EXTENDS_LIMIT, FILE_LIMIT_BYTES
+from presets.loader import EXTENDS_LIMIT
 
 WHOLE = """
 title = "Mine"
@@ -74,7 +75,7 @@ def test_a_broken_preset_is_told_of_and_hides_no_other(mine: Path) -> None:
         (b'title = "a"\ntitle = "b"\n', "line 2"),
         (b"\xff\xfe", "not UTF-8 text"),
         (b"x = " + b"[" * 50_000, "x.toml: "),
-        (b"#" * (FILE_LIMIT_BYTES + 1), "larger than 1 MiB"),
+        (b"#" * (LIMIT_BYTES + 1), "larger than 128 KiB"),
         (b"extends = 5", "extends wants the name or path of a preset"),
         (b"extends = 'nonsense-preset'", "extends: no preset 'nonsense-preset'"),
         (b"extends = 'spiral-relu'\n[optimizer]\nlr = 0", "optimizer.lr: must be above 0 (got 0)"),

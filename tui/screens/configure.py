@@ -25,7 +25,7 @@ from engine.schema.fields import SECTIONS
 from engine.schema.image_data import ImageFolder
 from engine.text import plain
 from presets import Preset
-from presets.loader import preset_paths
+from presets.loader import find_preset
 from tui.draft import Check, Draft, RunSize, run_size
 from tui.paths import shown
 from tui.widgets.form_field import CHANGED, FormField
@@ -195,7 +195,7 @@ class ConfigureScreen(Screen[None]):
     def _where_layers_are(self, config: RunConfig) -> str:
         """How to see what only the engine can tell."""
         preset = self._preset
-        name = preset.name if preset_paths().get(preset.name) == preset.path else str(preset.path)
+        name = preset.name if find_preset(preset.name) == preset.path else str(preset.path)
         why = (
             "The network is your own code, which only the engine runs"
             if isinstance(config.model, CustomModel)

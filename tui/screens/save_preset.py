@@ -15,7 +15,7 @@ from textual.widgets import Input, Static
 
 from engine.places import user_presets_dir
 from presets import PresetError, save_preset
-from presets.loader import preset_paths
+from presets.loader import find_preset
 from tui.draft import Draft
 from tui.paths import shown
 from tui.widgets.key_footer import KeyFooter
@@ -70,7 +70,7 @@ class SavePresetScreen(ModalScreen[Path | None]):
 
     def _warning(self, name: str) -> str:
         """What saving under `name` would do to other presets, empty if nothing."""
-        path = preset_paths().get(name)
+        path = find_preset(name)
         if path is None:
             return ""
         if path.parent == user_presets_dir():

@@ -14,6 +14,10 @@ from tui.widgets.curves import Floats
 
 Arrays = Mapping[str, NDArray[Any]]
 Ints = NDArray[np.int64]
+WORDS_LIMIT = 10_000
+"""More of them can't be seen, and each takes its time."""
+CHARACTERS_LIMIT = 200_000
+PICTURES_LIMIT = 10_000
 
 
 def numbers(arrays: Arrays, name: str, dimensions: int) -> Floats:
@@ -44,9 +48,11 @@ def shades(arrays: Arrays, name: str) -> NDArray[Any]:
     """The array `name` as it is: real numbers (N, H, W), or pictures in colour (N, H, W, 3).
 
     Raises:
-        FigureError: it is missing, or no such array.
+        FigureError: it is missing, or no such array, or of too many pictures.
     """
     array = _array(arrays, name, 3, 4)
+    if len(array) > PICTURES_LIMIT:
+        raise FigureError(f"'{name}' holds {len(array):,} pictures: more than {PICTURES_LIMIT:,} are not drawn")
     if array.dtype.kind not in "biuf":
         raise FigureError(f"'{name}' holds no numbers but {plain(str(array.dtype))}")
     if array.ndim == 4 and array.shape[3] != 3:
@@ -58,9 +64,15 @@ def words(arrays: Arrays, name: str) -> list[str]:
     """The array `name` as lines of plain text.
 
     Raises:
-        FigureError: it is missing, or not one-dimensional.
+        FigureError: it is missing, not one-dimensional, or too much to be drawn.
     """
-    return [plain(str(word)) for word in _array(arrays, name, 1).tolist()]
+    array = _array(arrays, name, 1)
+    if len(array) > WORDS_LIMIT:
+        raise FigureError(f"'{name}' holds {len(array):,} words: more than {WORDS_LIMIT:,} are not drawn")
+    found = [plain(str(word)) for word in array.tolist()]
+    if sum(map(len, found)) > CHARACTERS_LIMIT:
+        raise FigureError(f"'{name}' holds more than {CHARACTERS_LIMIT:,} characters")
+    return found
 
 
 def same_length(**lengths: int) -> int:

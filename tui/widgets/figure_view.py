@@ -62,7 +62,7 @@ def read_figure(folder: Path, event: ev.FigureDrawn) -> LoadedFigure:
         if folder.resolve() not in file.resolve().parents:
             raise FigureError("its file lies outside of the run folder")
         return LoadedFigure(event, load_figure(file))
-    except (FigureError, OSError, ValueError) as error:
+    except (FigureError, OSError, ValueError, RuntimeError) as error:  # the last for links that go round in circles
         return LoadedFigure(event, problem=str(error))
 
 
@@ -110,8 +110,7 @@ class FigureView(Picture):
             return self._draw(figure, width, height, palette)
         except FigureError as error:
             return _word(f"{figure.event.name} can't be shown: {error}", width, height, palette)
-        except (ValueError, TypeError, LookupError, ArithmeticError, MemoryError) as error:
-            # whatever is in a file, it must not take the screen down
+        except Exception as error:  # whatever is in a file, it must not take the screen down
             return _word(f"{figure.event.name} can't be shown: {type(error).__name__}", width, height, palette)
 
     def _draw(self, figure: LoadedFigure, width: int, height: int, palette: Palette) -> list[Strip]:

@@ -1,0 +1,43 @@
+"""TOML from outside, parsed in bounded time."""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from typing import Any
+
+from engine.text import plain
+
+LIMIT_BYTES = 128 << 10
+"""More is no configuration: the largest shipped preset takes one kilobyte."""
+DEPTH_LIMIT = 32
+# possessive: every part is looked at a bounded number of times, whatever is in it
+_PART = r"""(?:[\w-]++|"(?:[^"\\\n]|\\.)*+"|'[^'\n]*+')"""
+_DEEP_KEY = re.compile(rf"(?<![\w\\-])(?:{_PART}[ \t]*+\.[ \t]*+){{{DEPTH_LIMIT}}}", re.ASCII)
+
+
+class TomlError(ValueError):
+    """Text that is no TOML, or too much of it; the message is one line, and names line and column where it can."""
+
+
+def parse_toml(data: bytes) -> dict[str, Any]:
+    """The tree in `data`.
+
+    Raises:
+        TomlError: it is too large, not UTF-8, nested too deeply, or not TOML.
+    """
+    if len(data) > LIMIT_BYTES:
+        raise TomlError(f"larger than {LIMIT_BYTES >> 10} KiB, too large for a configuration")
+    try:
+        text = data.decode("utf-8")
+    except UnicodeDecodeError:
+        raise TomlError("not UTF-8 text") from None
+    # the time that tomllib takes over a dotted key grows with the square of its length
+    if _DEEP_KEY.search(text):
+        raise TomlError(f"nested too deeply: keys have at most {DEPTH_LIMIT} parts")
+    try:
+        return tomllib.loads(text)
+    except RecursionError:
+        raise TomlError("nested too deeply") from None
+    except ValueError as error:  # what is no TOML, and numbers of thousands of digits
+        raise TomlError(plain(str(error))[:300]) from None
