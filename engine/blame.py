@@ -8,7 +8,7 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.nn.modules.module import register_module_forward_hook, register_module_forward_pre_hook
+from torch.jit import ScriptModule
 
 from engine.guard import Guard, NonFiniteFound, all_finite
 from engine.kept import Kept
@@ -22,21 +22,27 @@ def find_layer(task: Task, inputs: Tensor, targets: Tensor) -> str:
     draw what it drew before.
 
     Returns:
-        A layer, as in `model.layers.3 (BatchNorm2d)`, whose inputs were finite; the parameter whose gradient is the
-        first, on the way back, that is not; "the data" or "the loss itself", with a word about it; or nothing, where
-        this time all went well.
+        A layer whose inputs were finite, as in `model.layers.3 (BatchNorm2d)`; the parameter whose gradient is, on the
+        way back, the first that is not finite; "the data", with a word about it; or "the loss itself". Nothing, where
+        this time all went well, or there is no telling.
     """
-    if fault := _fault_in_data(inputs, targets):
-        return fault
+    try:
+        return _taken_again(task, inputs, targets)
+    except torch.OutOfMemoryError:  # for the copies it takes: a riddle left is better than another failure
+        return ""
+
+
+def _taken_again(task: Task, inputs: Tensor, targets: Tensor) -> str:
     kept, guard = Kept(task.modules.values(), task.optimizers.values()), task.guard
     task.guard = Guard()
     try:
-        with _uncompiled(task), _culprits(task.modules) as culprits:
+        with _uncompiled(task), _watching(task.modules) as watch:
             task.train_step(inputs, targets)
     except NonFiniteFound as found:
         if found.what == "gradient":  # forward passes may hold infinities on purpose, such as masks
             return found.name
-        return culprits[0] if culprits else f"the loss itself ({found.name}; no layer's output)"
+        # a network may well take data that is not finite, as missing values, and fail at something else
+        return watch.culprit or _fault_in_data(inputs, targets) or ("the loss itself" if watch.has_seen else "")
     finally:
         task.guard = guard
         kept.put_back()
@@ -51,33 +57,43 @@ def _fault_in_data(inputs: Tensor, targets: Tensor) -> str:
     return ""
 
 
-@contextmanager
-def _culprits(modules: Mapping[str, nn.Module]) -> Iterator[list[str]]:
-    """Fills the list with the layers that make something not finite of something finite, in the order they do.
+class _Watch:
+    """Finds the first layer that makes something not finite of something finite.
 
     Layers end their work before those that hold them, so that of nested ones the innermost comes first; one that
     computes with tensors itself, between or after its parts, is named where none of these is to blame.
     """
-    names = {
-        part: ".".join(filter(None, (key, name))) for key, m in modules.items() for name, part in m.named_modules()
-    }
-    culprits: list[str] = []
-    open_: list[bool] = []
-    """Whether what the layers at work were given is finite; looked at before they work, since some do so in place."""
 
-    def begin(part: nn.Module, args: Any) -> None:
-        open_.append(all_finite(list(_tensors(args))))
+    def __init__(self, modules: Mapping[str, nn.Module]) -> None:
+        self._names = {
+            part: ".".join(filter(None, (key, name))) for key, m in modules.items() for name, part in m.named_modules()
+        }
+        self._open: list[bool] = []
+        """Whether what the layers at work were given was finite: some write their output over it."""
+        self.culprit = ""
+        self.has_seen = False
+        """Whether any layer worked; some networks are not made of layers, or closed."""
+        watched = [part for part in self._names if not isinstance(part, ScriptModule)]  # these refuse hooks
+        self.handles = [part.register_forward_pre_hook(self._begin, with_kwargs=True) for part in watched]
+        self.handles += [part.register_forward_hook(self._end) for part in watched]
 
-    def end(part: nn.Module, args: Any, kwargs: Any, outputs: Any) -> None:
-        was_finite = open_.pop() and all_finite(list(_tensors(kwargs)))
-        if part in names and was_finite and not all_finite(list(_tensors(outputs))):
-            culprits.append(f"{names[part]} ({type(part).__name__})")
+    def _begin(self, part: nn.Module, args: Any, kwargs: Any) -> None:
+        self._open.append(all_finite([*_tensors(args), *_tensors(kwargs)]))
 
-    handles = [register_module_forward_pre_hook(begin), register_module_forward_hook(end, with_kwargs=True)]
+    def _end(self, part: nn.Module, args: Any, outputs: Any) -> None:
+        self.has_seen = True
+        was_finite = self._open.pop()
+        if was_finite and not self.culprit and not all_finite(list(_tensors(outputs))):
+            self.culprit = f"{self._names[part]} ({type(part).__name__})"
+
+
+@contextmanager
+def _watching(modules: Mapping[str, nn.Module]) -> Iterator[_Watch]:
+    watch = _Watch(modules)
     try:
-        yield culprits
+        yield watch
     finally:
-        for handle in handles:
+        for handle in watch.handles:
             handle.remove()
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import cast
 
+import numpy as np
 import torch
 from threadpoolctl import ThreadpoolController
 from torch import Tensor, nn
@@ -32,6 +33,7 @@ class NumpyClassificationTask(ClassificationTask):
     def set_lr(self, lr: float) -> None:
         self._lr = lr
 
+    @np.errstate(all="ignore")  # numbers that are not finite are found by who looks at the loss, and told of once
     def train_step(self, inputs: Tensor, targets: Tensor) -> Observation:
         weights, x = self._weights(), inputs.flatten(1).numpy()
         passed = network.forward(weights, x, self._activation)
@@ -42,6 +44,7 @@ class NumpyClassificationTask(ClassificationTask):
         network.update(weights, gradients, self._lr)
         return {"loss": torch.tensor(loss), "outputs": torch.from_numpy(passed.logits), "targets": targets}
 
+    @np.errstate(all="ignore")
     def evaluate(self, inputs: Tensor, targets: Tensor) -> Observation:
         logits = network.forward(self._weights(), inputs.flatten(1).numpy(), self._activation).logits
         loss, _ = network.cross_entropy(logits, targets.numpy())
