@@ -15,6 +15,8 @@ Count = Annotated[int, msgspec.Meta(ge=0, le=2**62)]
 AtLeastOne = Annotated[int, msgspec.Meta(ge=1, le=2**62)]
 Instant = Annotated[float, msgspec.Meta(ge=0, le=1e11)]
 Duration = Annotated[float, msgspec.Meta(ge=0, le=1e11)]
+Whole = Annotated[int, msgspec.Meta(ge=-(2**62), le=2**62)]
+Name = Annotated[str, msgspec.Meta(max_length=1000)]
 
 
 class Event(msgspec.Struct, frozen=True, kw_only=True, tag_field="event", omit_defaults=True):
@@ -27,19 +29,19 @@ class Event(msgspec.Struct, frozen=True, kw_only=True, tag_field="event", omit_d
 class RunStarted(Event, frozen=True, tag=True):
     """An engine took the run, from its beginning or, with `step` > 0, from a checkpoint."""
 
-    pid: int
-    host: str
-    device: str
-    device_name: str
-    threads: int
-    torch: str
-    parameters: int
-    train_rows: int
-    val_rows: int
-    batch_size: int
+    pid: Whole
+    host: Name
+    device: Name
+    device_name: Name
+    threads: Whole
+    torch: Name
+    parameters: Whole
+    train_rows: Whole
+    val_rows: Whole
+    batch_size: Whole
     steps_per_epoch: AtLeastOne
     epochs: AtLeastOne
-    metric: str
+    metric: Name
     """The value that says how good the run is, such as `val/accuracy`; empty where none does."""
     higher_is_better: bool
     elapsed_s: Duration = 0.0
@@ -55,7 +57,7 @@ class MetricsLogged(Event, frozen=True, tag=True):
     elapsed_s: Duration
     """Training time since the run began; pauses do not count, and resuming goes on from the checkpoint's."""
     lr: float
-    values: dict[str, float | None]
+    values: dict[Name, float | None]
     """None stands for a value that was not finite."""
 
 
@@ -64,7 +66,7 @@ class Evaluated(Event, frozen=True, tag=True):
 
     epoch: Count
     elapsed_s: Duration
-    values: dict[str, float | None]
+    values: dict[Name, float | None]
 
 
 class EpochEnded(Event, frozen=True, tag=True):
@@ -77,9 +79,9 @@ class EpochEnded(Event, frozen=True, tag=True):
 class Heartbeat(Event, frozen=True, tag=True):
     """The engine is alive. Sent every few seconds, paused or not."""
 
-    memory_bytes: int
+    memory_bytes: Whole
     cpu_percent: float
-    gpu_memory_bytes: int = 0
+    gpu_memory_bytes: Whole = 0
     gpu_percent: float = -1.0
     """-1 where it cannot be read."""
     paused: bool = False
@@ -89,10 +91,10 @@ class Heartbeat(Event, frozen=True, tag=True):
 class FigureDrawn(Event, frozen=True, tag=True):
     """The picture `name` was drawn anew into `file` (relative to the run folder); see `engine.figures`."""
 
-    name: str
-    kind: str
-    title: str
-    file: str
+    name: Name
+    kind: Name
+    title: Name
+    file: Name
     epoch: Count | None = None
     """Of a picture that is kept: the epoch it stands for. Others are replaced by the next of their name."""
 

@@ -7,7 +7,6 @@ import os
 import re
 import shutil
 import tempfile
-import tomllib
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
@@ -15,6 +14,7 @@ from pathlib import Path
 import tomlkit
 
 from engine import commands, events
+from engine.own_file import read_own
 from engine.places import data_dir, expanded
 from engine.run_errors import RunFolderError as RunFolderError
 from engine.run_errors import RunLocked as RunLocked
@@ -22,6 +22,7 @@ from engine.run_lock import RunLock, holder_of
 from engine.run_log import LogReader, LogWriter
 from engine.schema import ConfigError, RunConfig, validate
 from engine.text import plain
+from engine.toml_text import LIMIT_BYTES, TomlError, parse_toml
 
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,79}")
 
@@ -66,13 +67,14 @@ class RunFolder:
     def _settings(self) -> tuple[RunConfig, Path]:
         path = self.path / "config.toml"
         try:
-            tree = tomllib.loads(path.read_text("utf-8"))
+            with read_own(path) as file:
+                tree = parse_toml(file.read(LIMIT_BYTES + 1))
             data = tree.pop("data_dir", None)
             return validate(tree), Path(data) if isinstance(data, str) else data_dir()
         except OSError as error:
             raise RunFolderError(f"{plain(str(path))}: {error.strerror}") from None
-        except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError) as error:
-            raise RunFolderError(f"{plain(str(path))} is damaged: {plain(str(error))}") from None
+        except TomlError as error:
+            raise RunFolderError(f"{plain(str(path))} is damaged: {error}") from None
         except ConfigError as error:
             raise RunFolderError(f"{plain(str(path))}: {error}") from None
 

@@ -10,14 +10,19 @@ from typing import Generic, NamedTuple, TypeVar
 
 import msgspec
 
+from engine.own_file import open_own, read_own
 from engine.text import plain
 
 T = TypeVar("T")
 
 CHUNK_BYTES = 8 << 20
 """Most that one `read` takes from the file, so that a viewer of a huge log stays responsive."""
-LINE_LIMIT_BYTES = 4 << 20
+LINE_LIMIT_BYTES = 1 << 20
 """A longer line is damage, not data."""
+SKIP_BYTES = 16 * CHUNK_BYTES
+"""Most that one `read` passes over while it finds nothing."""
+
+TOO_LONG = f"longer than {LINE_LIMIT_BYTES >> 20} MiB"
 
 
 class Damage(NamedTuple):
@@ -35,7 +40,7 @@ class LogWriter:
     """Appends whole lines to a file; safe for several processes at once (one write call per batch, O_APPEND)."""
 
     def __init__(self, path: Path) -> None:
-        self._fd = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o644)
+        self._fd = open_own(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT)
         self._torn = _ends_mid_line(path)
 
     def append(self, *lines: bytes) -> None:
@@ -82,7 +87,7 @@ class LogWriter:
 
 
 def _ends_mid_line(path: Path) -> bool:
-    with path.open("rb") as file:
+    with read_own(path) as file:
         if file.seek(0, os.SEEK_END) == 0:
             return False
         file.seek(-1, os.SEEK_END)
@@ -103,22 +108,24 @@ class LogReader(Generic[T]):
         self._identity: tuple[int, int] | None = None
 
     def read(self) -> list[T]:
-        """Items of the next `CHUNK_BYTES` that hold any; empty only at the file's end, or while there is no file.
+        """Items of the next `CHUNK_BYTES` that hold any.
 
+        Empty at the file's end, while there is no file, and where `SKIP_BYTES` hold nothing: then `offset` has moved.
         A file that was replaced or cut is read again from its start.
 
         Raises:
             OSError: the file exists but can't be read.
         """
+        began_at = self.offset
         while True:
             before = self.offset
             items = self._take(self._chunk())
-            if items or self.offset == before:
+            if items or self.offset == before or self.offset - began_at >= SKIP_BYTES:
                 return items
 
     def _chunk(self) -> bytes:
         try:
-            with self.path.open("rb") as file:
+            with read_own(self.path) as file:
                 stat = os.fstat(file.fileno())
                 self._notice_replacement((stat.st_dev, stat.st_ino), stat.st_size)
                 file.seek(self.offset)
@@ -132,8 +139,12 @@ class LogReader(Generic[T]):
         Raises:
             OSError: the file exists but can't be read.
         """
-        while items := self.read():
+        while True:
+            before = self.offset
+            items = self.read()
             yield from items
+            if not items and self.offset == before:
+                return
 
     def _notice_replacement(self, identity: tuple[int, int], size: int) -> None:
         if self._identity not in (None, identity) or size < self.offset:
@@ -146,7 +157,7 @@ class LogReader(Generic[T]):
         if end == 0:
             if len(data) >= LINE_LIMIT_BYTES:
                 if not self._skipping:
-                    self._damaged(self._line + 1, f"longer than {LINE_LIMIT_BYTES >> 20} MiB")
+                    self._damaged(self._line + 1, TOO_LONG)
                 self._skipping = True
                 self.offset += len(data)
             return []
@@ -163,10 +174,13 @@ class LogReader(Generic[T]):
         for number, line in enumerate(lines, self._line + 1):
             if not line:
                 continue
+            if len(line) > LINE_LIMIT_BYTES:
+                self._damaged(number, TOO_LONG)
+                continue
             try:
                 items.append(decode(line))
-            except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-                self._damaged(number, plain(str(error)))
+            except (msgspec.DecodeError, ValueError, RecursionError) as error:
+                self._damaged(number, plain(str(error))[:300])
         self._line += len(lines)
         return items
 

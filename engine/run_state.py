@@ -16,6 +16,13 @@ ENDED: frozenset[Status] = frozenset({"finished", "stopped", "failed", "died"})
 
 THROUGHPUT_WINDOW_S = 5.0
 LINES_KEPT = 1000
+LINE_LIMIT = 2000
+"""Characters of a line of the log."""
+# more than any run has: a log from a stranger must not fill the memory
+SERIES_LIMIT = 1000
+FIGURES_LIMIT = 100
+KEPT_LIMIT = 10_000
+MARKERS_KEPT = 1000
 ANSWERS_KEPT = 50
 
 
@@ -102,6 +109,8 @@ class RunState:
     """When the engine last said anything."""
     version: int = 0
     """Rises with every event, so that viewers know when to redraw."""
+    _bests: list[Best] = field(default_factory=list)
+    """Each best evaluation up to now, for going back."""
 
     def apply_all(self, events: Iterable[ev.AnyEvent]) -> None:
         """Apply `events` in order."""
@@ -114,6 +123,8 @@ class RunState:
         if event.at > self.seen_at:
             self.seen_at = event.at
         _FOLDS[type(event)](self, event)
+        if len(self.markers) > 2 * MARKERS_KEPT:
+            del self.markers[:-MARKERS_KEPT]
 
     def status(self, engine_alive: bool) -> Status:
         """How the run stands, given whether an engine holds its lock."""
@@ -175,12 +186,12 @@ class RunState:
             series.cut(step)
         self.latest = {key: _last(series) for key, series in self.series.items() if len(series)}
         self.markers = [marker for marker in self.markers if marker.step <= step or marker.is_lr]
-        self.kept = {name: [drawn for drawn in kept if drawn.step <= step] for name, kept in self.kept.items()}
-        if self.best and self.best.step > step:
-            self.best = None
-            metric = self.series.get(self.started.metric) if self.started else None
-            for at_step, value in zip(metric.steps, metric.values, strict=True) if metric else ():
-                self._consider(at_step, value)
+        for kept in self.kept.values():
+            while kept and kept[-1].step > step:
+                kept.pop()
+        while self._bests and self._bests[-1].step > step:
+            self._bests.pop()
+        self.best = self._bests[-1] if self._bests else None
 
     def _logged(self, event: ev.MetricsLogged) -> None:
         # a heartbeat tells the step of its instant, and may be ahead of the rows
@@ -201,14 +212,17 @@ class RunState:
         if value == value and (self.best is None or sign * value > sign * self.best.value):
             epoch = -(-step // self.started.steps_per_epoch)
             self.best = Best(self.started.metric, value, epoch, step)
+            self._bests.append(self.best)
 
     def _extend(self, step: int, elapsed_s: float, values: dict[str, float | None]) -> None:
         for key, value in values.items():
             series = self.series.get(key)
             if series is None:
+                if len(self.series) >= SERIES_LIMIT:
+                    continue
                 series = self.series[key] = Series()
             series.append(step, elapsed_s, value)
-        self.latest.update(values)
+            self.latest[key] = value
 
     def _measure_speed(self) -> None:
         """Steps per second over the last few seconds of training."""
@@ -229,6 +243,8 @@ class RunState:
         self.heartbeat, self.step = event, max(self.step, event.step)
 
     def _drew(self, event: ev.FigureDrawn) -> None:
+        if len(self.figures | self.kept) >= FIGURES_LIMIT and event.name not in (*self.figures, *self.kept):
+            return
         if event.epoch is None:
             self.figures[event.name] = event
         else:
@@ -236,6 +252,7 @@ class RunState:
             while kept and (kept[-1].epoch or 0) >= event.epoch:  # the epoch was trained again after a crash
                 kept.pop()
             kept.append(event)
+            del kept[:-KEPT_LIMIT]
 
     def _answered(self, event: ev.Answered) -> None:
         self.answers[event.id] = event
@@ -315,7 +332,7 @@ class RunState:
         self._say(event.at, "info", text)
 
     def _say(self, at: float, level: Literal["info", "warning", "error"], text: str) -> None:
-        self.lines.append(Line(at, level, text))
+        self.lines.append(Line(at, level, text[:LINE_LIMIT]))
         if len(self.lines) > 2 * LINES_KEPT:
             del self.lines[:-LINES_KEPT]
 

@@ -10,6 +10,7 @@ from pathlib import Path
 import msgspec
 
 from engine import events as ev
+from engine.own_file import read_own
 from engine.run_folder import RunFolder
 from engine.run_state import RunState, Status
 
@@ -38,9 +39,9 @@ def summarize(folder: RunFolder) -> RunSummary:
     Raises:
         OSError: the folder has gone.
     """
-    path = folder.path / "events.jsonl"
-    size, changed_at = path.stat().st_size, path.stat().st_mtime
-    with path.open("rb") as file:
+    with read_own(folder.path / "events.jsonl") as file:
+        stat = os.fstat(file.fileno())
+        size, changed_at = stat.st_size, stat.st_mtime
         head = file.read(min(size, HEAD_BYTES))
         tail = b""
         if size > HEAD_BYTES:
@@ -78,6 +79,6 @@ def _events(data: bytes) -> list[ev.AnyEvent]:
     for line in data.splitlines():
         try:
             events.append(ev.decode(line))
-        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        except (msgspec.DecodeError, ValueError, RecursionError):
             continue
     return events
