@@ -5,6 +5,9 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 
+from torch import Tensor
+
+from engine.batch_search import free_memory, is_out_of_memory
 from engine.batches import evaluation_batches
 from engine.checkpoint import undisturbed_random_states
 from engine.data.bundle import DataBundle
@@ -23,11 +26,24 @@ def evaluate(task: Task, data: DataBundle, is_broken_off: Callable[[], bool]) ->
     """
     observations: list[Observation] = []
     for inputs, targets in evaluation_batches(data, data.val or data.train):
-        observations.append(task.evaluate(inputs, targets))
+        observations += _observations(task, inputs, targets)
         if is_broken_off():
             return None
     measured = task.measure(observations)
     return dict(zip(measured, to_floats(list(measured.values())), strict=True))
+
+
+def _observations(task: Task, inputs: Tensor, targets: Tensor) -> list[Observation]:
+    """Of all rows at once, or of as many as there is memory for: training with small batches may fit where this does
+    not, and it would be a pity to lose it to its own measuring."""
+    try:
+        return [task.evaluate(inputs, targets)]
+    except Exception as error:
+        if not is_out_of_memory(error) or len(targets) == 1:
+            raise
+        free_memory(error, task)
+    half = len(targets) // 2
+    return [*_observations(task, inputs[:half], targets[:half]), *_observations(task, inputs[half:], targets[half:])]
 
 
 def answer(task: Task, step: int, id: str, text: str) -> Answered:

@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
+from engine.batch_search import free_memory, is_out_of_memory, largest_batch_that_fits
 from engine.data import load_data
 from engine.devices import default_threads, resolve_device
 from engine.diagnosis import diagnose
@@ -18,7 +19,7 @@ from engine.inbox import Inbox
 from engine.run_folder import RunFolder
 from engine.schema import RunConfig
 from engine.schema.trainer import Trainer as Settings
-from engine.tasks import build_task
+from engine.tasks import Task, build_task
 from engine.telling import told_of
 from engine.trainer import Due, Trainer
 
@@ -51,6 +52,7 @@ class Worker:
         self._inbox, self._publish = inbox, publish
         self._wait_until_logged, self._script = wait_until_logged, script
         self._trainer: Trainer | None = None
+        self._task: Task | None = None
 
         self._abandoned = False
         self._guard = threading.Lock()
@@ -87,9 +89,18 @@ class Worker:
                 self._trainer = trainer
             trainer.run()
         except BaseException as error:  # the boundary of the run: its failure is an event, even a user's sys.exit
-            batch_size = self._config.trainer.batch_size
-            found = diagnose(error, batch_size if isinstance(batch_size, int) else None)
-            self._publish(RunFailed(step=self.step, error=found.error, cure=found.cure, traceback=found.traceback))
+            self._publish(self._failure(error))
+
+    def _failure(self, error: BaseException) -> RunFailed:
+        size, fits = self._config.trainer.batch_size, None
+        batch_size = size if isinstance(size, int) else None
+        if self._task is not None and is_out_of_memory(error):
+            rows = len(self._task.data.train)
+            batch_size = min(batch_size or rows, rows)
+            free_memory(error, self._task)
+            fits = largest_batch_that_fits(self._task, batch_size)
+        found = diagnose(error, batch_size, fits)
+        return RunFailed(step=self.step, error=found.error, cure=found.cure, traceback=found.traceback)
 
     def _prepare(self) -> Trainer:
         config, settings = self._config, self._config.trainer
@@ -98,7 +109,7 @@ class Worker:
         seed_everything(settings.seed)
         with told_of(self._publish):
             data = load_data(config.data, settings.seed, self._data_dir).to(device)
-        task = build_task(config, data, device)
+        self._task = task = build_task(config, data, device)
         return Trainer(
             config, task, device, self._folder, self._inbox, self._publish, self._wait_until_logged, self._script
         )
