@@ -8,8 +8,9 @@ import os
 import signal
 import sys
 import time
+from collections.abc import Sequence
 from contextlib import suppress
-from typing import TextIO
+from typing import NamedTuple, TextIO
 
 from engine.commands import Stop
 from engine.events import Evaluated, LineLogged, RunFailed
@@ -18,6 +19,7 @@ from engine.run_report import report
 from engine.run_state import RunState
 from engine.session import Session
 from engine.text import plain
+from engine.trainer import Due
 
 REDRAW_EVERY_S = 0.2
 SAME_PRESS_S = 0.5
@@ -25,19 +27,37 @@ LINE_EVERY_S = 5.0
 EXIT_FAILED, EXIT_USAGE, EXIT_INTERRUPTED, EXIT_TERMINATED = 1, 2, 130, 143
 
 
+class Outcome(NamedTuple):
+    """How a run in the foreground came out."""
+
+    state: RunState
+    failure: str
+    """Why it could not be recorded any more, empty if it could."""
+    signal: str
+    """Name of the signal that stopped it, empty if none did."""
+
+
 def train_in_foreground(folder: RunFolder, as_json: bool) -> int:
-    """Train the run in this process until it ends; returns the exit code.
+    """Train the run in this process until it ends, and print how it came out; returns the exit code.
+
+    Raises:
+        RunFolderError: as `train_shown`.
+    """
+    return _conclude(train_shown(folder), folder, as_json)
+
+
+def train_shown(folder: RunFolder, script: Sequence[Due] = ()) -> Outcome:
+    """Train the run in this process until it ends, with a line that says how far it is.
 
     Ctrl+C and SIGTERM stop it with a checkpoint, a second Ctrl+C at once. It outlives its terminal.
 
     Raises:
         RunFolderError: the run can't be trained; nothing was started.
     """
-    session = Session(folder)
-    return asyncio.run(_train(session, folder, as_json))
+    return asyncio.run(_train(Session(folder, script), folder))
 
 
-async def _train(session: Session, folder: RunFolder, as_json: bool) -> int:
+async def _train(session: Session, folder: RunFolder) -> Outcome:
     signals = _Signals(session)
     progress = Progress(folder.name, sys.stderr)
     failure = ""
@@ -49,24 +69,26 @@ async def _train(session: Session, folder: RunFolder, as_json: bool) -> int:
     except RunFolderError as error:
         failure = str(error)
     progress.finish(session.state)
-    return _conclude(session.state, folder, as_json, failure, signals.received)
+    return Outcome(session.state, failure, signals.received)
 
 
-def _conclude(state: RunState, folder: RunFolder, as_json: bool, failure: str, received: str) -> int:
+def _conclude(outcome: Outcome, folder: RunFolder, as_json: bool) -> int:
+    state, failure, received = outcome
     status = "failed" if failure else state.status(engine_alive=False)
     summary = report(folder, state, status)
     if failure:
         summary["error"] = failure
     _print(json.dumps(summary) if as_json else _in_words(summary), sys.stdout)
     if status == "failed":
-        _print_failure(state, failure)
+        print_failure(state, failure)
         return EXIT_FAILED
     if received and status == "stopped":
         return EXIT_INTERRUPTED if received == "SIGINT" else EXIT_TERMINATED
     return 0
 
 
-def _print_failure(state: RunState, failure: str) -> None:
+def print_failure(state: RunState, failure: str) -> None:
+    """Say on standard error why a run failed, and what helps."""
     if failure:
         _print(f"dltui: {failure}", sys.stderr)
         return

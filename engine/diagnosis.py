@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import re
 import traceback
 from typing import NamedTuple
 
@@ -54,23 +55,31 @@ def diagnose(error: BaseException, batch_size: int | None = None, fits: int | No
         return Diagnosis(line, _cure_of(error), "")
     if is_out_of_memory(error):
         where = "on the device" if isinstance(error, torch.OutOfMemoryError) else "in this machine"
-        return Diagnosis(f"out of memory {where}: {line[:200]}", _cure_of_memory(batch_size, fits), trace)
+        return Diagnosis(f"out of memory {where}: {_wanted(line)}", _cure_of_memory(batch_size, fits), trace)
     if "Expected more than 1 value per channel" in line:
         cure = "choose a trainer.batch_size that does not leave one sample for the last batch"
         return Diagnosis(f"batch norm can't take a batch of one sample: {line}", cure, trace)
     if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
         return Diagnosis(f"the disk is full: {line}", "free some space, then resume", "")
+    if isinstance(error, OSError) and error.errno in (errno.EACCES, errno.EPERM, errno.EROFS) and not own.where:
+        return Diagnosis(f"the run's folder may not be written: {line}", "mend its permissions, then resume", "")
     if isinstance(error, SystemExit) and own.where:
         return Diagnosis(f"sys.exit({error.code!r}) was called ({own.where})", "raise an exception instead", trace)
     return Diagnosis(f"{in_words(error)} ({own.where})" if own.where else in_words(error), "", trace)
 
 
 def _cure_of(error: NotFinite) -> str:
-    slower = f"a lower rate, as in dltui resume RUN --lr {error.lr / 10:.2g}"
+    slower = f"a lower rate, as in dltui resume {error.run} --lr {error.lr / 10:.2g}"
     otherwise = "trainer.clip_norm 1, or trainer.on_nonfinite skip or halve, in a new run"
     if not error.good_step:
         return f"there is no good checkpoint yet: try optimizer.lr {error.lr / 10:.2g}; or {otherwise}"
     return f"the last good checkpoint is of step {error.good_step:,}: go on from it with {slower}; or try {otherwise}"
+
+
+def _wanted(line: str) -> str:
+    """What there was no memory for, in a person's units where it says so in bytes."""
+    match = re.search(r"allocate (\d{1,18}) bytes", line)
+    return f"{int(match[1]) / 1e6:,.1f} MB more were needed" if match else line[:200]
 
 
 def _cure_of_memory(batch_size: int | None, fits: int | None) -> str:

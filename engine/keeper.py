@@ -51,6 +51,11 @@ class Keeper:
         self._beginning: Checkpoint | None = None
         """How the run began, until there is a checkpoint to go back to."""
 
+    @property
+    def run(self) -> str:
+        """The run's name."""
+        return self._folder.name
+
     def save(self, progress: Progress, is_kept: bool) -> str:
         """Write a checkpoint, and the best weights first if there are new ones; returns its name.
 

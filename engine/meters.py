@@ -129,6 +129,7 @@ class NotFinite(ArithmeticError):
         self.step, self.lr, self.is_found = step, lr, is_found
         self.good_step: int | None = None
         """Step of the checkpoint that a resume goes on from, once that is known."""
+        self.run = "RUN"
 
 
 def to_floats(scalars: list[Tensor]) -> list[float | None]:

@@ -29,6 +29,8 @@ from engine.tasks.base import Observation, Task
 
 MOST_RETURNS = 20
 """Times a run goes back to the same checkpoint before it gives up: its learning rate is a millionth by then."""
+MOST_SKIPS = 100
+"""Steps skipped in a row before a run gives up: its weights make no finite number of any batch."""
 
 
 class Due(NamedTuple):
@@ -93,6 +95,8 @@ class Trainer:
         self._guarded_until = math.inf if self._settings.on_nonfinite == "skip" else 0
         self._returns: deque[int] = deque(maxlen=MOST_RETURNS)
         """Steps the run went back to of late."""
+        self._skips = 0
+        """Steps skipped in a row."""
         self._watch = Stopwatch()
         self._saved_at_s = 0.0
 
@@ -237,9 +241,12 @@ class Trainer:
     def _take_guarded_step(self, inputs: Tensor, targets: Tensor) -> Observation | None:
         """A step whose loss and gradients are looked at before they are used; None if its update was not made."""
         try:
-            return self._stepper.take(inputs, targets)
+            observation = self._stepper.take(inputs, targets)
+            self._skips = 0
+            return observation
         except BadStep as bad:
-            if self._settings.on_nonfinite != "skip":
+            self._skips += 1
+            if self._settings.on_nonfinite != "skip" or self._skips > MOST_SKIPS:
                 raise NotFinite(self.step + 1, 1, self._lr, bad.what, bad.layer, is_found=True) from None
             self._flush()
             self._tell(ev.StepSkipped(step=self.step + 1, what=bad.what, layer=bad.layer, lr=self._lr))
@@ -254,7 +261,7 @@ class Trainer:
         Raises:
             NotFinite: that step was found, or going back has not helped.
         """
-        error.good_step = self.step
+        error.good_step, error.run = self.step, self._keeper.run
         if error.is_found:
             self._flush()
             self._save("failure")
@@ -277,7 +284,7 @@ class Trainer:
 
     def _go_slower(self, lr: float) -> str:
         at = self._at
-        at.base_lr, at.due = min(lr, at.base_lr) / 2, []
+        at.base_lr, at.due = allowed_lr(min(lr, at.base_lr) / 2), []
         return f"gone back with half the learning rate, {at.base_lr:.4g}"
 
     def _look_closely(self, until: int) -> str:
@@ -301,9 +308,8 @@ class Trainer:
         at = self._at
         self._flush()
         self._lr_stays = False
-        # who changes it now overrules what was changed later, before a crash
-        at.due = [change for change in at.due if change.step <= at.step]
-        old, at.base_lr = at.base_lr, min(max(float(f"{lr:.6g}"), 1e-12), 100.0)
+        at.due = []  # who changes it now overrules what was asked for before a crash
+        old, at.base_lr = at.base_lr, allowed_lr(lr)
         self._tell(ev.LearningRateChanged(step=at.step, old=old, new=at.base_lr))
 
     # -- commands -----------------------------------------------------------------------------------------------
@@ -405,3 +411,8 @@ class Trainer:
             return
         took_s = round(time.perf_counter() - began_s, 4)
         self._tell(ev.CheckpointSaved(step=at.step, folder=f"checkpoints/{name}", reason=reason, took_s=took_s))
+
+
+def allowed_lr(lr: float) -> float:
+    """The nearest learning rate that a person may set, in as many digits as are shown."""
+    return min(max(float(f"{lr:.6g}"), 1e-12), 100.0)

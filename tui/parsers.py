@@ -14,6 +14,7 @@ from tui.errors import CommandError
 COMMANDS = """commands:
   train PRESET          train a preset, here or in the background
   resume RUN            go on with a run that was stopped, failed or died
+  replay RUN            train it again the same way, and compare the weights bit for bit
   attach [RUN]          open the screen in a run
   presets               what can be trained
   runs                  runs and how they stand
@@ -111,6 +112,15 @@ def _add_train(commands: Any) -> None:
         "--lr", "--optimizer.lr", metavar="LR", type=_rate, help="the learning rate to go on with, if another"
     )
     _add_manner(resume)
+    replay = _add(
+        commands,
+        "replay",
+        "Train a run again from its beginning, with its learning rate changed at the same steps, up to its last "
+        "checkpoint. Exit status 0 if that gives the same weights bit for bit.",
+        "tui.replay:replay",
+    )
+    _add_run(replay)
+    _add_json(replay)
 
 
 def _add_listings(commands: Any) -> None:
