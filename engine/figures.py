@@ -60,6 +60,7 @@ def save_figure(folder: Path, figure: Figure, epoch: int | None = None) -> str:
         OSError: it could not be written.
     """
     file_name = f"{figure.name}.npz" if epoch is None else f"{figure.name}-epoch-{epoch:06}.npz"
+    folder.mkdir(exist_ok=True)  # somebody may have removed it while the run went on
     fd, draft = tempfile.mkstemp(prefix=f".{figure.name}-", suffix=".npz", dir=folder)
     try:
         with os.fdopen(fd, "wb") as file:
