@@ -15,6 +15,7 @@ import os
 import random
 import shutil
 import tempfile
+import zipfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
@@ -26,6 +27,8 @@ import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save
 from torch import Tensor, nn
+
+from engine.own_file import check_own
 
 VERSION = 1
 WEIGHTS, STATE = "weights.safetensors", "state.pt"
@@ -155,8 +158,15 @@ def load_checkpoint(folder: Path) -> Checkpoint:
     """
     try:
         files = folder.resolve()  # `last` may be led elsewhere between the two
+        if files.parent != folder.parent.resolve():
+            raise CheckpointError(f"checkpoint {folder} leads out of its run's folder: put the checkpoint itself there")
+        for name in (WEIGHTS, STATE):
+            check_own(files / name)
+        _check_is_stored(files / STATE)
         weights = load_file(files / WEIGHTS)
         state = torch.load(files / STATE, map_location="cpu", weights_only=True)
+    except CheckpointError:
+        raise
     except (OSError, SafetensorError, RuntimeError, ValueError, EOFError, KeyError) as error:
         raise CheckpointError(f"checkpoint {folder} can't be read: {_first_line(error)}") from None
     except Exception as error:  # the unpickler's own errors come from anywhere
@@ -166,6 +176,13 @@ def load_checkpoint(folder: Path) -> Checkpoint:
     if not isinstance(state, dict) or state.get("version") != VERSION or not isinstance(state.get("step"), int):
         raise CheckpointError(f"checkpoint {folder} was not written by this version of dltui")
     return Checkpoint(state["step"], weights, state)
+
+
+def _check_is_stored(path: Path) -> None:
+    """PyTorch stores without packing: what is packed may be a small file that unpacks to fill the memory."""
+    with suppress(zipfile.BadZipFile, NotImplementedError), zipfile.ZipFile(path) as archive:
+        if any(member.compress_type != zipfile.ZIP_STORED for member in archive.infolist()):
+            raise ValueError(f"{STATE} is packed, which dltui never does")
 
 
 def _first_line(error: Exception) -> str:

@@ -10,6 +10,8 @@ from math import ceil
 from pathlib import Path
 from typing import BinaryIO, cast
 
+from engine.own_file import read_own
+
 COUNTED_BYTES = 64 << 20
 """A larger file is not counted while somebody types."""
 LINE_LIMIT_BYTES = 1 << 20
@@ -52,8 +54,9 @@ def _count(file: BinaryIO) -> tuple[int, int]:
 
 
 def open_table(path: Path) -> BinaryIO:
-    """A table's bytes, unpacked if its name ends in .gz."""
-    return cast(BinaryIO, io.BufferedReader(gzip.open(path)) if path.suffix == ".gz" else path.open("rb"))
+    """A table's bytes, unpacked if its name ends in .gz. A pipe or a device is no table."""
+    file = read_own(path, follow=True)
+    return cast(BinaryIO, io.BufferedReader(gzip.open(file))) if path.suffix == ".gz" else file
 
 
 def split_cells(line: str) -> list[str]:

@@ -18,6 +18,7 @@ import sys
 from pathlib import Path
 
 from engine.commands import Stop
+from engine.own_file import open_own
 from engine.run_folder import RunFolder, RunFolderError
 
 
@@ -76,7 +77,7 @@ async def _train(folder: RunFolder) -> int:
 def _redirect_output(path: Path) -> None:
     """Send standard output and errors into `path`, and take input from nowhere; a host never has a terminal."""
     try:
-        log = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o644)
+        log = open_own(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT)
     except OSError:
         log = os.open(os.devnull, os.O_WRONLY)
     nothing = os.open(os.devnull, os.O_RDONLY)

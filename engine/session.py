@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import errno
+import os
 import tempfile
 import threading
 from collections.abc import AsyncGenerator, AsyncIterator, Iterable, Sequence
@@ -15,6 +16,7 @@ from engine import events as ev
 from engine.channel import Barrier, EventChannel, Item
 from engine.gauges import MachineGauges
 from engine.inbox import Inbox
+from engine.own_file import check_own_folder, open_own
 from engine.places import data_dir as default_data_dir
 from engine.run_folder import RunFolder, RunFolderError, create_run
 from engine.run_log import LogWriter
@@ -109,9 +111,9 @@ class Session:
             asyncio.create_task(self._pass_on_commands(channel, worker)),
             asyncio.create_task(_beat(channel, worker)),
         ]
-        thread.start()
         closed = False
         try:
+            _start(thread)
             while (items := await channel.get()) is not None:
                 for event in self._record(self._without_late_beats(items)):
                     self.state.apply(event)
@@ -125,14 +127,14 @@ class Session:
     async def _wind_up(self, thread: threading.Thread, channel: EventChannel, closed: bool) -> None:
         """Let the thread come to its end, record what it still says, and give the run back."""
         try:
-            if not closed:
+            if not closed and thread.is_alive():
                 self.request(cmd.Stop(reason="left"))
                 while (items := await channel.get()) is not None:
                     self._record_rest(items)
         finally:
             channel.stop_reading()
             # a loop that is shut down cancels the wait above; the lock must not go while the thread trains
-            if not self._gave_up:
+            if not self._gave_up and thread.is_alive():
                 thread.join()
             self._record_rest(channel.take_all())
             self._writer.close()
@@ -222,6 +224,13 @@ async def _beat(channel: EventChannel, worker: Worker) -> None:
         await asyncio.sleep(HEARTBEAT_EVERY_S)
 
 
+def _start(thread: threading.Thread) -> None:
+    try:
+        thread.start()
+    except (RuntimeError, MemoryError) as error:
+        raise RunFolderError(f"no thread can be started to train in ({error}): free some memory, then resume") from None
+
+
 def _work(worker: Worker, channel: EventChannel) -> None:
     try:
         worker.work()
@@ -231,12 +240,26 @@ def _work(worker: Worker, channel: EventChannel) -> None:
 
 def _open_log(folder: RunFolder) -> LogWriter:
     try:
+        # what is written must stay here: a link in a run from elsewhere may lead to anything of one's own
+        for own in (folder.checkpoints, folder.figures):
+            check_own_folder(own)
         writer = LogWriter(folder.path / "events.jsonl")
         with suppress(OSError):  # without a reserve a full disk is told of on the console only
-            _reserve(folder).write_bytes(bytes(RESERVE_BYTES))
+            reserve = open_own(_reserve(folder), os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
+            with os.fdopen(reserve, "wb") as file:
+                file.write(bytes(RESERVE_BYTES))
         return writer
     except OSError as error:
-        raise RunFolderError(f"run folder {folder.path} may not be written: {error.strerror}") from None
+        raise RunFolderError(f"run folder {folder.path} may not be written: {_reason(error)}") from None
+
+
+def _reason(error: OSError) -> str:
+    name = Path(str(error.filename)).name
+    return (
+        f"{name} is {error.strerror}"
+        if error.errno in (errno.ELOOP, errno.EINVAL, errno.ENOTDIR)
+        else f"{error.strerror}"
+    )
 
 
 def _reserve(folder: RunFolder) -> Path:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from contextlib import suppress
@@ -9,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
+from engine.own_file import open_own, read_own
 from engine.run_folder import RunFolder
 from engine.text import plain
 
@@ -119,9 +121,10 @@ class Launcher:
 def last_words(folder: RunFolder) -> str:
     """The last line that the run's process printed, or how it crashed; empty if there is none."""
     try:
-        with (folder.path / "console.log").open("rb") as file:
+        with read_own(folder.path / "console.log") as file:
             file.seek(max(0, _size(folder.path / "console.log") - CONSOLE_TAIL_BYTES))
-            lines = [line for line in file.read().decode("utf-8", "replace").splitlines() if line.strip()]
+            lines = file.read(CONSOLE_TAIL_BYTES).decode("utf-8", "replace").splitlines()
+            lines = [line for line in lines if line.strip()]
     except OSError:
         return ""
     # a crash in native code is followed by stacks and by a list of libraries
@@ -131,7 +134,8 @@ def last_words(folder: RunFolder) -> str:
 
 def _start_cold(folder: RunFolder) -> subprocess.Popen[bytes]:
     # what goes wrong before the host opens its console.log is written there all the same
-    with (folder.path / "console.log").open("ab") as console:
+    log = open_own(folder.path / "console.log", os.O_WRONLY | os.O_APPEND | os.O_CREAT)
+    with os.fdopen(log, "ab") as console:
         return _start(str(folder.path), output=console)
 
 

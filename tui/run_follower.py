@@ -9,6 +9,7 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 from engine import events as ev
+from engine.own_file import read_own
 from engine.run_folder import RunFolder, RunFolderError
 from engine.run_log import CHUNK_BYTES, Damage
 from engine.run_state import RunState, Status
@@ -161,7 +162,7 @@ class RunFollower:
 
     def _console_tail(self) -> tuple[str, ...]:
         try:
-            with (self.folder.path / "console.log").open("rb") as file:
+            with read_own(self.folder.path / "console.log") as file:
                 file.seek(max(0, file.seek(0, os.SEEK_END) - CONSOLE_BYTES))
                 text = file.read(CONSOLE_BYTES).decode("utf-8", "replace")
         except OSError:
