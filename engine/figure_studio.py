@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import torch
@@ -40,6 +40,7 @@ class FigureStudio:
         self._task, self._folder, self._publish = task, folder, publish
         split = data.val or data.train
         self._sample = _sample_of(split)
+        _remove_drafts(folder)
         self._rows_per_s = 0.0
         self._due_at_s = 0.0
         self._drawn_step = -1
@@ -98,6 +99,13 @@ class FigureStudio:
         if what not in self._broken:
             self._broken.add(what)
             self._publish(LineLogged(step=step, level="warning", text=text))
+
+
+def _remove_drafts(folder: Path) -> None:
+    """Remove what an engine that was killed had begun to draw; nobody else draws in this run."""
+    with suppress(OSError):
+        for draft in folder.glob(".*.npz"):
+            draft.unlink(missing_ok=True)
 
 
 def _sample_of(split: Split) -> Split:
