@@ -30,8 +30,7 @@ class Trainer(Section):
     clip_norm: float = Field(0.0, ge=0, le=1e6, description="Largest norm of all gradients together; 0 is off.")
     on_nonfinite: Literal["stop", "skip", "halve"] = Field(
         "stop",
-        description="When a loss or gradient is NaN or infinite: stop at that step, skip its update, "
-        "or go back to the last checkpoint and halve the learning rate.",
+        description="On a NaN or infinite loss or gradient: stop, skip that step, or go back and halve the rate.",
     )
     shuffle: bool = Field(True, description="Draw a new order of the training data every epoch.")
     patience: int = Field(
