@@ -60,37 +60,23 @@ def diagnose(error: BaseException, batch_size: int | None = None, fits: int | No
         cure = "choose a trainer.batch_size that does not leave one sample for the last batch"
         return Diagnosis(f"batch norm can't take a batch of one sample: {line}", cure, trace)
     if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
-        return Diagnosis(f"the disk is full: {line}", "free some space, then resume", "")
+        return Diagnosis(f"the disk is full: {_of_system(error)}", "free some space, then resume", "")
     if isinstance(error, OSError) and error.errno in (errno.EACCES, errno.EPERM, errno.EROFS) and not own.where:
-        return Diagnosis(f"the run's folder may not be written: {line}", "mend its permissions, then resume", "")
+        cure = "mend its permissions, then resume"
+        return Diagnosis(f"the run's folder may not be written: {_of_system(error)}", cure, "")
     if isinstance(error, SystemExit) and own.where:
         return Diagnosis(f"sys.exit({error.code!r}) was called ({own.where})", "raise an exception instead", trace)
     return Diagnosis(f"{in_words(error)} ({own.where})" if own.where else in_words(error), "", trace)
 
 
 def _cure_of(error: NotFinite) -> str:
-    slower = f"a lower rate, as in dltui resume {error.run} --lr {error.lr / 10:.2g}"
-    otherwise = "trainer.clip_norm 1, or trainer.on_nonfinite skip or halve, in a new run"
-    if not error.good_step:
-        return f"there is no good checkpoint yet: try optimizer.lr {error.lr / 10:.2g}; or {otherwise}"
-    return f"the last good checkpoint is of step {error.good_step:,}: go on from it with {slower}; or try {otherwise}"
-
-
-def _wanted(line: str) -> str:
-    """What there was no memory for, in a person's units where it says so in bytes."""
-    match = re.search(r"allocate (\d{1,18}) bytes", line)
-    return f"{int(match[1]) / 1e6:,.1f} MB more were needed" if match else line[:200]
-
-
-def _cure_of_memory(batch_size: int | None, fits: int | None) -> str:
-    if fits:
-        return f"lower trainer.batch_size to {fits} (tried: it fits)"
-    if fits == 0:
-        return f"lower the model's width ({WIDTHS}): not even a batch of one sample fits (tried)"
-    if batch_size is None:
-        return f"lower the model's width ({WIDTHS}), or take less data"
-    smaller = f"lower trainer.batch_size, for instance to {batch_size // 2}, or" if batch_size > 1 else "lower"
-    return f"{smaller} the model's width ({WIDTHS})"
+    again = f"dltui resume {error.run} --lr {error.base_lr / 10:.2g}"
+    good = (
+        f"the last good checkpoint is of step {error.good_step:,}" if error.good_step else "there is no checkpoint yet"
+    )
+    then = "go on from it" if error.good_step else "begin again"
+    otherwise = "trainer.clip_norm 1, or trainer.on_nonfinite skip or halve"
+    return f"{good}: {then} with a lower learning rate, as in {again}; or start a new run with {otherwise}"
 
 
 def _message(error: BaseException) -> str:

@@ -50,6 +50,8 @@ class Keeper:
         self._best: Checkpoint | None = None
         self._beginning: Checkpoint | None = None
         """How the run began, until there is a checkpoint to go back to."""
+        self.last_step = 0
+        """Step of the last checkpoint, 0 if there is none."""
 
     @property
     def run(self) -> str:
@@ -74,7 +76,7 @@ class Keeper:
             self._best = None
         checkpoint = Checkpoint(progress.step, self._weights(), self._state(progress, log_bytes))
         name = self._store.save_step(checkpoint) if is_kept else self._store.save_last(checkpoint)
-        self._beginning = None
+        self._beginning, self.last_step = None, progress.step
         return name
 
     def can_be_kept(self) -> bool:
@@ -95,6 +97,7 @@ class Keeper:
         """
         checkpoint = self._store.load_last()
         if checkpoint is not None:
+            self.last_step = checkpoint.step
             return self._check_and_take(checkpoint)
         progress = Progress(base_lr=base_lr)
         weights = {name: value.to("cpu", copy=True) for name, value in self._weights(copy=False).items()}
@@ -173,7 +176,8 @@ class Keeper:
         before, now = checkpoint.state.get("data", {}), self._task.data.card()
         others = [key.replace("_", " ") for key in before if key in now and before[key] != now[key]]
         if others:
+            name = getattr(self._task.config.data, "path", "") or "the data"
             raise DataError(
-                f"the data is not what it was at step {checkpoint.step:,} (other {', '.join(others)}): "
+                f"{name} is not what it was at step {checkpoint.step:,} (other {', '.join(others)}): "
                 "put back what it was, or start a new run"
             )

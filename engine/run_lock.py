@@ -63,6 +63,7 @@ class RunLock:
         try:
             # by descriptor: a run that is renamed is the same run, and another that takes its name is not
             self._folder = os.open(folder.path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+            _check_writable(folder.path, folder.checkpoints)
             flags = os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK
             self._fd = os.open("lock", flags, 0o644, dir_fd=self._folder)
         except OSError as error:
@@ -262,6 +263,17 @@ def _beats(path: Path, entry: Entry, mtime_ns: int) -> bool:
         _seen.clear()
     _seen[path] = _Seen(entry.token, mtime_ns, beat_s)
     return now_s - beat_s < SILENT_S
+
+
+def _check_writable(*folders: Path) -> None:
+    """Better now than when the first checkpoint is due.
+
+    Raises:
+        PermissionError: one of `folders` is there, and nothing may be put into it.
+    """
+    for folder in folders:
+        if folder.exists() and not os.access(folder, os.W_OK | os.X_OK):
+            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
 
 
 def _lock_soon(fd: int) -> None:

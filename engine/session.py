@@ -69,6 +69,7 @@ class Session:
             self._worker: Worker | None = None
             self._gave_up = False
             self._log_lags = False
+            self._log_error: OSError | None = None
             log_bytes = (folder.path / "events.jsonl").stat().st_size
             for command in _meant_for_this_engine(waiting, self.state, log_bytes):
                 self._inbox.put(command)
@@ -159,6 +160,8 @@ class Session:
         known. A log that lags is waited for once, not at each checkpoint."""
         self._lock.check()
         log_bytes = channel.set_barrier().wait(LAGS_S if self._log_lags else LOGGED_WITHIN_S)
+        if self._log_error is not None:  # a checkpoint now would be of a step that the curve does not reach
+            raise OSError(self._log_error.errno, f"{self._log_error.strerror}, not even for the event log")
         self._log_lags = log_bytes is None
         return log_bytes
 
@@ -184,6 +187,7 @@ class Session:
             if barrier is not None:
                 log_bytes = self._writer.sync()
         except OSError as error:
+            self._log_error = error
             self._inbox.put(cmd.Stop(reason="the event log can't be written"))
             failed = _log_failure(self._folder, error, self.state.step)
             self.state.apply(failed)

@@ -20,6 +20,7 @@ from engine.figure_studio import FigureStudio
 from engine.inbox import Inbox
 from engine.keeper import Keeper, Progress
 from engine.meters import Meter, NotFinite
+from engine.run_errors import mend
 from engine.run_folder import RunFolder
 from engine.schedules import lr_factor
 from engine.schema import RunConfig
@@ -259,17 +260,16 @@ class Trainer:
         from the checkpoint the same step fails, and this time every number is looked at before it is used.
 
         Raises:
-            NotFinite: that step was found, or going back has not helped.
+            NotFinite: that step was found, or going back has not helped. The last checkpoint stays what it was: the
+                weights of the step before may be finite, and ruined.
         """
-        error.good_step, error.run = self.step, self._keeper.run
+        error.run, error.base_lr, error.good_step = self._keeper.run, self._at.base_lr, self._keeper.last_step
         if error.is_found:
             self._flush()
-            self._save("failure")
-            raise error
-        lr, from_step = self._at.base_lr, max(self.step, error.step)
+            raise error if self._keeper.can_be_kept() else error.of_weights(self.step)
+        from_step = max(self.step, error.step)
         self._meter.forget()
         self._at, self._lr_stays = self._keeper.go_back(), False
-        error.good_step = self.step
         self._returns.append(self.step)
         halves = self._settings.on_nonfinite == "halve"
         if self._returns.count(self.step) >= (MOST_RETURNS if halves else 2):
@@ -278,7 +278,7 @@ class Trainer:
             then = "the run was to stop, and stops here"
         else:
             self._ending = None
-            then = self._go_slower(lr) if halves else self._look_closely(from_step)
+            then = self._go_slower(error.base_lr) if halves else self._look_closely(from_step)
         reason = f"{error}; {then}"
         self._tell(ev.RolledBack(step=self.step, from_step=from_step, lr=self._at.base_lr, reason=reason))
 
@@ -407,7 +407,7 @@ class Trainer:
             text = f"checkpoint at step {at.step:,} could not be written ({error.strerror}); the one before it stays"
             if reason in ("end", "signal"):
                 raise OSError(error.errno, text) from error
-            self._tell(ev.LineLogged(step=at.step, level="warning", text=text))
+            self._tell(ev.LineLogged(step=at.step, level="warning", text=f"{text}: {mend(error)}"))
             return
         took_s = round(time.perf_counter() - began_s, 4)
         self._tell(ev.CheckpointSaved(step=at.step, folder=f"checkpoints/{name}", reason=reason, took_s=took_s))
