@@ -8,7 +8,7 @@ from typing import Any
 
 from engine.text import plain
 
-LIMIT_BYTES = 128 << 10
+LIMIT_BYTES = 64 << 10
 """More is no configuration: the largest shipped preset takes one kilobyte."""
 DEPTH_LIMIT = 32
 # possessive: every part is looked at a bounded number of times, whatever is in it

@@ -14,6 +14,10 @@ from engine.schema.fields import known_keys, known_kinds, pattern_in_words
 from engine.schema.run import RunConfig
 from engine.text import plain
 
+TOLD = 50
+"""Problems that are told of at most."""
+KEY_LIMIT = 100
+
 
 class Problem(NamedTuple):
     """One thing wrong with a configuration."""
@@ -46,7 +50,10 @@ def validate(tree: Mapping[str, Any]) -> RunConfig:
         details = error.errors(include_url=False)
     except RecursionError:
         raise ConfigError([Problem("", "nested too deeply")]) from None
-    raise ConfigError(_problems(details, tree))
+    problems = _problems(details[:TOLD], tree)
+    if len(details) > TOLD:
+        problems.append(Problem("", f"and {len(details) - TOLD:,} more"))
+    raise ConfigError(problems)
 
 
 def _problems(details: list[ErrorDetails], tree: Mapping[str, Any]) -> list[Problem]:
@@ -81,7 +88,7 @@ def _keys(detail: ErrorDetails) -> list[str]:
 
 
 def _path(detail: ErrorDetails) -> str:
-    return plain(".".join(_keys(detail)))
+    return plain(".".join(key[:KEY_LIMIT] for key in _keys(detail)))
 
 
 def _wanted(detail: ErrorDetails) -> str | None:
@@ -175,7 +182,10 @@ def _unknown_kind(section: str, tree: Mapping[str, Any]) -> str:
 
 
 def _shown(value: Any) -> str:
-    text = plain(repr(value))
+    try:
+        text = plain(repr(value))
+    except (ValueError, RecursionError):  # a number of thousands of digits, a table in a table in a table
+        text = f"{type(value).__name__} too large to be shown"
     return text if len(text) <= 60 else text[:57] + "..."
 
 

@@ -75,7 +75,7 @@ def test_a_broken_preset_is_told_of_and_hides_no_other(mine: Path) -> None:
         (b'title = "a"\ntitle = "b"\n', "line 2"),
         (b"\xff\xfe", "not UTF-8 text"),
         (b"x = " + b"[" * 50_000, "x.toml: "),
-        (b"#" * (LIMIT_BYTES + 1), "larger than 128 KiB"),
+        (b"#" * (LIMIT_BYTES + 1), "larger than 64 KiB"),
         (b"extends = 5", "extends wants the name or path of a preset"),
         (b"extends = 'nonsense-preset'", "extends: no preset 'nonsense-preset'"),
         (b"extends = 'spiral-relu'\n[optimizer]\nlr = 0", "optimizer.lr: must be above 0 (got 0)"),

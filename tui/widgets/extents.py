@@ -82,7 +82,8 @@ def x_extent(curves: Sequence[Curve], scale: Scale) -> Extent:
     if scale != "number" and 0 < low < high / 10:
         low = 0.0
     if not high - low > 1e-12 * max(abs(low), abs(high), 1e-290):
-        return Extent(low - 1, low + 1)
+        pad = max(1.0, 1e-9 * abs(low))  # beyond 2**53 a number and the next are one and the same
+        return Extent(low - pad, low + pad)
     return Extent(low, high)
 
 
