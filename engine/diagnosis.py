@@ -79,6 +79,28 @@ def _cure_of(error: NotFinite) -> str:
     return f"{good}: {then} with a lower learning rate, as in {again}; or start a new run with {otherwise}"
 
 
+def _wanted(line: str) -> str:
+    """What there was no memory for, in a person's units where it says so in bytes."""
+    match = re.search(r"allocate (\d{1,18}) bytes", line)
+    return f"{int(match[1]) / 1e6:,.1f} MB more were needed" if match else line[:200]
+
+
+def _cure_of_memory(batch_size: int | None, fits: int | None) -> str:
+    if fits:
+        return f"lower trainer.batch_size to {fits} (tried: it fits)"
+    if fits == 0:
+        return f"lower the model's width ({WIDTHS}): not even a batch of one sample fits (tried)"
+    if batch_size is None:
+        return f"lower the model's width ({WIDTHS}), or take less data"
+    smaller = f"lower trainer.batch_size, for instance to {batch_size // 2}, or" if batch_size > 1 else "lower"
+    return f"{smaller} the model's width ({WIDTHS})"
+
+
+def _of_system(error: OSError) -> str:
+    """What the system says; the whole of it where something more was said."""
+    return plain(error.strerror or str(error))
+
+
 def _message(error: BaseException) -> str:
     try:
         return plain(str(error)).strip() or type(error).__name__

@@ -105,7 +105,7 @@ class CheckpointSaved(Event, frozen=True, tag=True):
     folder: str
     """Relative to the run folder."""
     reason: str
-    """schedule, asked, pause, signal, end, or failure: the last good step before one that could not be taken."""
+    """schedule, asked, pause, signal or end."""
     took_s: float
 
 

@@ -127,9 +127,17 @@ class NotFinite(ArithmeticError):
         where = f", first in {layer}" if layer else ""
         super().__init__(f"the {what} became NaN or infinite {when}{where}, with learning rate {lr:.4g}")
         self.step, self.lr, self.is_found = step, lr, is_found
-        self.good_step: int | None = None
-        """Step of the checkpoint that a resume goes on from, once that is known."""
+        self.base_lr = lr
+        """The learning rate without the schedule's factor."""
+        self.good_step = 0
+        """Step of the checkpoint that a resume goes on from, 0 if there is none."""
         self.run = "RUN"
+
+    def of_weights(self, step: int) -> NotFinite:
+        """What this one turns out to be: all was finite up to the update of `step`, which was too large."""
+        earlier = NotFinite(step, 1, self.lr, "weights", is_found=True)
+        earlier.base_lr, earlier.good_step, earlier.run = self.base_lr, self.good_step, self.run
+        return earlier
 
 
 def to_floats(scalars: list[Tensor]) -> list[float | None]:
