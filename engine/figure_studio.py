@@ -7,9 +7,11 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
+import numpy as np
 import torch
 
 from engine.checkpoint import undisturbed_random_states
+from engine.custom_code import in_words
 from engine.data.bundle import DataBundle, Split
 from engine.events import AnyEvent, FigureDrawn, LineLogged
 from engine.figures import Figure, save_figure
@@ -79,9 +81,10 @@ class FigureStudio:
     @contextmanager
     def _told_once(self, step: int) -> Iterator[None]:
         try:
-            yield
-        except (RuntimeError, ValueError, ArithmeticError, LookupError, TypeError) as error:
-            self._tell_once("figures", f"figures can't be drawn: {type(error).__name__}: {error}", step)
+            with np.errstate(all="ignore"):  # of numbers that are not finite the loop tells
+                yield
+        except Exception as error:  # a network of somebody's own may raise anything: training goes on
+            self._tell_once("figures", f"figures can't be drawn: {in_words(error)}", step)
 
     def _store(self, figure: Figure, step: int, epoch: int | None = None) -> None:
         try:

@@ -33,7 +33,8 @@ class BinaryClassificationTask(Supervised):
         return self.config.task.loss == "bce-sum"
 
     def measure(self, observations: Sequence[Observation]) -> dict[str, Tensor]:
-        right = (joined(observations, "outputs") > 0) == (joined(observations, "targets") > 0.5)
+        outputs = joined(observations, "outputs")
+        right = ((outputs > 0) == (joined(observations, "targets") > 0.5)) & ~outputs.isnan()  # NaN is no answer
         return {"loss": mean_loss(observations, self.loss_is_sum), "accuracy": right.float().mean()}
 
     def gauges(self) -> dict[str, Tensor]:
@@ -78,7 +79,8 @@ class BinaryClassificationTask(Supervised):
 
 def _first_zero(x: np.ndarray, y: np.ndarray) -> float | None:
     """Where (M,) `y` first changes its sign over ascending `x`, between two places along a straight line."""
-    flips = np.flatnonzero(np.signbit(y[1:]) != np.signbit(y[:-1]))
+    known = np.isfinite(y)
+    flips = np.flatnonzero((np.signbit(y[1:]) != np.signbit(y[:-1])) & known[1:] & known[:-1])
     if not len(flips):
         return None
     left = flips[0]

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from engine.data.bundle import DataBundle, Split
 from engine.data.draws import floats
 from engine.figures import Figure
-from engine.tasks.number_pictures import thinned
+from engine.tasks.number_pictures import finite_ends, thinned
 from engine.tasks.pixels import bytes_of, shrunk
 
 GRID_HEIGHT, GRID_WIDTH = 80, 120
@@ -38,7 +38,7 @@ def regions_figure(data: DataBundle, sample: Split, classes_of: Callable[[Tensor
 
 def _extent(points: Tensor) -> np.ndarray:
     """(4,) x0 x1 y0 y1 around (N, 2) points, with room about them: more about a few than about many."""
-    low, high = (ends.cpu().numpy().astype(np.float64) for ends in (points.amin(0), points.amax(0)))
+    low, high = (ends.cpu().numpy().astype(np.float64) for ends in finite_ends(points))
     room = (0.4 if len(points) < FEW_ROWS else 0.1) * np.where(high > low, high - low, 1.0)
     low, high = low - room, high + room
     return np.array([low[0], high[0], low[1], high[1]])

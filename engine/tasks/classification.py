@@ -14,7 +14,7 @@ from engine.figures import Figure
 from engine.schema import task as schema
 from engine.tasks.base import Observation
 from engine.tasks.class_pictures import matrix_figure, mistakes_figure, regions_figure, weights_figure
-from engine.tasks.supervised import Supervised, joined, mean_loss
+from engine.tasks.supervised import Supervised, answered, joined, mean_loss
 from engine.tasks.text_answers import answer_text, telling_words
 
 MATRIX_CLASSES = 1000
@@ -44,7 +44,7 @@ class ClassificationTask(Supervised):
         return F.cross_entropy(outputs, targets, label_smoothing=smoothing)
 
     def measure(self, observations: Sequence[Observation]) -> dict[str, Tensor]:
-        right = joined(observations, "outputs").argmax(1) == joined(observations, "targets")
+        right = answered(joined(observations, "outputs"), joined(observations, "targets"))
         return {"loss": mean_loss(observations), "accuracy": right.float().mean()}
 
     def answer(self, text: str) -> dict[str, float]:

@@ -71,7 +71,7 @@ def agreement_figure(data: DataBundle, sample: Split, predict: Predict) -> Figur
     points = thinned(sample)
     truth = points.targets.cpu().numpy().reshape(-1).astype(np.float64)
     guess = predict(data.prepare(points.inputs)).numpy().reshape(-1).astype(np.float64)
-    ends = np.array([truth.min(), truth.max()])
+    ends = torch.stack(finite_ends(points.targets.reshape(-1))).cpu().numpy().astype(np.float64)
     arrays = {"x": truth, "y": guess, "line_x": ends, "line_y": ends}
     return Figure("agreement", "curve", "Predictions over targets: on the line they agree", arrays)
 
@@ -87,9 +87,17 @@ def thinned(split: Split, rows: int = POINTS_SHOWN) -> Split:
 def x_axis(data: DataBundle, margin: float = 0.05) -> np.ndarray:
     """(M,) values over all of one-dimensional data, held-out rows as well, and a `margin` (a share of it) beyond."""
     columns = [split.inputs[:, data.x_column] for split in (data.train, data.val) if split is not None]
-    low, high = min(float(x.min()) for x in columns), max(float(x.max()) for x in columns)
+    low, high = map(float, finite_ends(torch.cat(columns)))
     beyond = margin * ((high - low) or 1.0)
     return np.linspace(low - beyond, high + beyond, LINE_POINTS)
+
+
+def finite_ends(points: Tensor) -> tuple[Tensor, Tensor]:
+    """The least and the largest finite numbers in each column of (N, ...), for axes; 0 and 1 where there are none."""
+    known = points.isfinite()
+    low = torch.where(known, points, torch.inf).amin(0)
+    high = torch.where(known, points, -torch.inf).amax(0)
+    return torch.where(known.any(0), low, 0.0), torch.where(known.any(0), high, 1.0)
 
 
 def inputs_at(data: DataBundle, x: np.ndarray) -> Tensor:

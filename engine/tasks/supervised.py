@@ -129,3 +129,10 @@ def mean_loss(observations: Sequence[Observation], loss_is_sum: bool = False) ->
 def joined(observations: Sequence[Observation], key: str) -> Tensor:
     """One tensor of a kind that every observation has, along the batch dimension."""
     return torch.cat([observation[key] for observation in observations])
+
+
+def answered(outputs: Tensor, targets: Tensor) -> Tensor:
+    """Which of (..., C) scores are highest for the right class (...). NaN is no answer, though it passes for a maximum:
+    a network that gives nothing else must not look as good as one that always guesses the first class."""
+    highest, guess = outputs.max(-1)
+    return (guess == targets) & ~highest.isnan()

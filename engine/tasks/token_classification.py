@@ -14,7 +14,7 @@ from engine.data.bundle import DataBundle, Split
 from engine.figures import Figure
 from engine.schema import RunConfig
 from engine.tasks.base import Observation
-from engine.tasks.supervised import Supervised, joined, mean_loss
+from engine.tasks.supervised import Supervised, answered, joined, mean_loss
 
 LINES_KEPT = 100
 
@@ -34,7 +34,7 @@ class TokenClassificationTask(Supervised):
         return F.cross_entropy(outputs.flatten(0, 1), targets.flatten())
 
     def measure(self, observations: Sequence[Observation]) -> dict[str, Tensor]:
-        right = joined(observations, "outputs").argmax(2) == joined(observations, "targets")
+        right = answered(joined(observations, "outputs"), joined(observations, "targets"))
         return {"loss": mean_loss(observations), "accuracy": right.float().mean()}
 
     def end_epoch(self, epoch: int) -> list[Figure]:
