@@ -123,6 +123,21 @@ def test_showing_a_run_says_everything_a_person_asks(dltui: Dltui) -> None:
     assert done.out.rstrip().endswith("stopped at step 30 (asked)")
 
 
+def test_values_that_are_not_finite_are_gaps_in_what_is_shown(dltui: Dltui) -> None:
+    steps = [logged(step, None if step % 5 == 0 else 1.0 / step) for step in range(1, 20)]
+    make_run("gaps", started(), *steps, evaluated(10, 0.5), evaluated(20, None), evaluated(30, None))
+    done = dltui("show", "gaps")
+    assert (done.status, done.err) == (0, "")
+    assert "train/loss" in done.out.partition("│")[2], "its curve"
+    assert "val/accuracy 0.5 at epoch 1, step 10" in done.out
+    assert "nan" not in done.out.lower()
+    make_run("nothing", started(), *(logged(step, None) for step in range(1, 20)), evaluated(20, None))
+    done = dltui("show", "nothing")
+    assert (done.status, done.err) == (0, "")
+    assert "best" not in done.out
+    assert json.loads(dltui("show", "nothing", "--json").out)
+
+
 def test_another_kind_is_told_with_its_fields(dltui: Dltui) -> None:
     folder = make_run("other", started())
     config = folder.path / "config.toml"
