@@ -23,6 +23,8 @@ from tui.output import STATUS_STYLES, ago, print_json, styled, table, width
 from tui.run_words import last_metric, progress
 
 TEXT_COLUMNS = 100
+NEWEST = 200
+"""Runs in the table unless --all is given: each is read, and nobody reads a table of thousands."""
 
 
 def presets(args: Namespace) -> int:
@@ -74,7 +76,9 @@ def _group(preset: Preset) -> str:
 
 def runs(args: Namespace) -> int:
     """`dltui runs`."""
-    found = list(_summaries(runs_in(args.runs)))
+    folders = runs_in(args.runs)
+    older = 0 if args.json or args.all else max(0, len(folders) - NEWEST)
+    found = list(_summaries(folders[: len(folders) - older]))
     if args.json:
         print_json([_run_object(summary) for summary in found])
     elif found:
@@ -83,6 +87,8 @@ def runs(args: Namespace) -> int:
         print(table(["run", "state", "progress", "metric", "changed"], rows, styles))
     else:
         print(no_runs(args.runs), file=sys.stderr)
+    if older:
+        print(f"dltui: {older:,} older runs are not listed; all of them: dltui runs --all", file=sys.stderr)
     return 0
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import sys
 from argparse import Namespace
 
@@ -9,6 +10,7 @@ from engine.places import data_dir
 from engine.run_folder import RunFolder, find_run
 from tui.errors import CommandError
 from tui.listing import no_runs, runs_in
+from tui.parting import HEARD_OF_LATELY
 
 
 def open_screen(args: Namespace) -> int:
@@ -23,12 +25,14 @@ def attach(args: Namespace) -> int:
     folders = runs_in(args.runs)
     if not folders:
         raise CommandError(no_runs(args.runs))
-    return _show(args, next((folder for folder in folders if folder.holder()), folders[0]))
+    live = (folder for folder in folders[:HEARD_OF_LATELY] if folder.holder())
+    return _show(args, next(live, folders[0]))
 
 
 def _show(args: Namespace, folder: RunFolder | None) -> int:
     if not (sys.stdin.isatty() and sys.stdout.isatty()):
         raise CommandError("the screen needs a terminal on stdin and stdout; without one: dltui train PRESET")
+    gc.disable()  # until the first screen is there: what is imported stays, and looking through it takes a tenth longer
     from tui.app import make_app  # only now: a refusal need not wait for Textual
 
     app = make_app(args.runs, args.data or data_dir(), folder)

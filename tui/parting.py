@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from itertools import islice
 from pathlib import Path
 
 from engine.places import runs_dir
@@ -10,6 +11,8 @@ from engine.run_folder import RunFolder, iter_runs
 from engine.text import plain
 
 NAMED = 3
+HEARD_OF_LATELY = 500
+"""The most recently changed runs, among which those that go on are: each of them says something every two seconds."""
 
 
 def parting_words(runs: Path, training: Iterable[RunFolder] = ()) -> str:
@@ -19,7 +22,7 @@ def parting_words(runs: Path, training: Iterable[RunFolder] = ()) -> str:
         runs: The folder of all runs.
         training: Runs that are known to be trained, though their engines may not have taken them yet.
     """
-    held = (folder for folder in iter_runs(runs) if folder.holder() is not None)
+    held = (folder for folder in islice(iter_runs(runs), HEARD_OF_LATELY) if folder.holder() is not None)
     names = list(dict.fromkeys(plain(folder.name) for folder in (*training, *held)))
     if not names:
         return ""

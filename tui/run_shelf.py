@@ -8,9 +8,10 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from engine.run_folder import RunFolder, iter_runs
+from engine.run_folder import RunFolder
 from engine.run_state import ENDED
 from engine.run_summary import RunSummary, status_of, summarize
+from tui.run_index import RunIndex
 
 
 class Shelf(NamedTuple):
@@ -29,17 +30,21 @@ class RunShelf:
 
     def __init__(self, runs: Path) -> None:
         self.runs = runs
+        self._index = RunIndex(runs)
         self._known: dict[Path, tuple[tuple[int, int], RunSummary]] = {}
+        self._going: list[str] = []
 
     def read(self, limit: int, words: Sequence[str] = ()) -> Shelf:
         """The `limit` newest runs whose names have all of `words` in them."""
-        folders = [folder for folder in iter_runs(self.runs) if all(word in folder.name.casefold() for word in words)]
-        rows = [row for folder in folders[:limit] if (row := self._row(folder)) is not None]
+        self._index.look()
+        self._index.refresh(self._going)
+        names = [name for name in self._index.newest() if all(word in name.casefold() for word in words)]
+        rows = [row for name in names[:limit] if (row := self._row(RunFolder(self.runs / name))) is not None]
         self._known = {row.path: self._known[row.path] for row in rows}
         going = sorted((row for row in rows if row.status not in ENDED), key=_made_at, reverse=True)
-        return Shelf(
-            [*going, *(row for row in rows if row.status in ENDED)], max(0, len(folders) - limit), self._problem()
-        )
+        self._going = [row.name for row in going]
+        ended = [row for row in rows if row.status in ENDED]
+        return Shelf([*going, *ended], max(0, len(names) - limit), self._index.problem)
 
     def _row(self, folder: RunFolder) -> RunSummary | None:
         """The run's summary, None if the folder has gone meanwhile."""
@@ -57,15 +62,6 @@ class RunShelf:
             return None
         self._known[folder.path] = (mark, row)
         return row
-
-    def _problem(self) -> str:
-        try:
-            os.scandir(self.runs).close()
-        except FileNotFoundError:
-            return ""
-        except OSError as error:
-            return error.strerror or "can't be read"
-        return ""
 
 
 def _made_at(row: RunSummary) -> float:

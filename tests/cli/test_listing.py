@@ -14,6 +14,7 @@ from engine.places import runs_dir, user_presets_dir
 from presets import load_presets
 from tests.cli.conftest import Dltui, make_run, record
 from tests.engine.test_run_state import evaluated, logged, started
+from tui import listing
 from tui.output import ago, table
 
 
@@ -217,3 +218,16 @@ def test_ages_in_words(seconds: float, words: str) -> None:
 def test_a_table_lines_up_whatever_the_width_of_its_characters() -> None:
     header, first, second = table(["a", "b"], [["日本", "x"], ["z", "y"]]).splitlines()
     assert (header, first, second) == ("a     b", "日本  x", "z     y")
+
+
+def test_a_table_of_thousands_ends_with_how_to_see_the_rest(dltui: Dltui, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(listing, "NEWEST", 2)
+    for number in range(5):
+        folder = make_run(f"r{number}", started(), logged(1))
+        os.utime(folder.path / "events.jsonl", (number, number))
+    done = dltui("runs")
+    assert [line.split()[0] for line in done.out.splitlines()] == ["run", "r4", "r3"]
+    assert done.err == "dltui: 3 older runs are not listed; all of them: dltui runs --all\n"
+    everything = dltui("runs", "--all")
+    assert (everything.out.count("\n"), everything.err) == (6, "")
+    assert len(json.loads(dltui("runs", "--json").out)) == 5

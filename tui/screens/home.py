@@ -115,6 +115,8 @@ class HomeScreen(Screen[None]):
     @on(ScreenResume)
     def _catch_up(self) -> None:
         """Presets may have been saved meanwhile, and runs have gone on."""
+        if self.dltui.opening is not None:  # covered in a moment: reading would only hold up what covers it
+            return
         if self._ticks is not None:
             self._ticks.resume()
         self.call_after_refresh(self._load_presets)

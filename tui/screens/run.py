@@ -13,7 +13,7 @@ from textual.binding import BindingType
 from textual.events import DescendantFocus, Key, Resize
 from textual.screen import Screen
 from textual.widget import Widget
-from textual.widgets import Footer, Input, Static
+from textual.widgets import Input, Static
 
 from engine.run_folder import RunFolder
 from engine.run_state import ENDED
@@ -30,6 +30,7 @@ from tui.screens.run_pictures import RunPictures
 from tui.screens.run_steering import Steering
 from tui.widgets.chart import MARKERS, Chart, default_marker
 from tui.widgets.figure_view import FigureView
+from tui.widgets.key_footer import KeyFooter
 from tui.widgets.log_pane import LogPane
 from tui.widgets.run_header import RunHeader
 
@@ -96,7 +97,7 @@ class RunScreen(Screen[None]):
             yield FigureView(self._charts.of_metrics, id="run-figure")
             yield LogPane(id="run-log")
         yield RunAsk(self.follower, self._clock, id="run-ask")
-        yield Footer(show_command_palette=False, compact=True)
+        yield KeyFooter(compact=True)
 
     def on_mount(self) -> None:
         """Begin to follow."""
@@ -108,13 +109,13 @@ class RunScreen(Screen[None]):
         await self.follower.open()
         self.refresh_bindings()  # what can be done depends on the data
         self._charts.take_defaults()
-        if self._charts.settings.overlay_on:
-            self._load_overlay()
         while True:
             was_caught_up = self.follower.is_caught_up
             await self.follower.poll()
             if self.follower.is_caught_up and not was_caught_up:
                 self.refresh_view(urgent=True)
+                if self._charts.settings.overlay_on and self._charts.overlay.state is None:
+                    self._load_overlay()  # reads many runs: this one comes first
             await asyncio.sleep(POLL_S if self.follower.is_caught_up else 0)
 
     # --- what is shown --------------------------------------------------------------------------------------------

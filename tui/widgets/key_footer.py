@@ -11,8 +11,8 @@ Shown = list[tuple[str, str, bool]]
 class KeyFooter(Footer):
     """Textual's footer remounts all its keys whenever the focus moves: tens of milliseconds for the same picture."""
 
-    def __init__(self) -> None:
-        super().__init__()
+    def __init__(self, compact: bool = False) -> None:
+        super().__init__(show_command_palette=not compact, compact=compact)
         self._shown: Shown | None = None
 
     def bindings_changed(self, screen: Screen[object]) -> None:
