@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import fcntl
+import getpass
 import json
 import locale
 import os
 import platform
+import re
 import shutil
 import subprocess
 import sys
 import tempfile
 from argparse import Namespace
 from collections.abc import Iterator
+from contextlib import suppress
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
@@ -69,6 +72,8 @@ def examine(runs: Path, data: Path) -> Iterator[Finding]:
     yield _folder("runs", runs, "--runs or DLTUI_RUNS")
     yield _folder("data", data, "--data or DLTUI_DATA")
     yield _folder("presets", user_presets_dir(), "DLTUI_PRESETS")
+    with suppress(OSError, KeyError):  # an account without a name
+        yield from _logout(getpass.getuser(), Path("/"))
     yield from _presets()
     yield from _data_sets(data)
     yield from _torch()
@@ -133,6 +138,21 @@ def _try_writing(folder: Path) -> None:
     """Make a file that goes away by itself, and lock it as engines lock their runs."""
     with tempfile.TemporaryFile(dir=folder) as file:
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+
+
+def _logout(user: str, root: Path) -> Iterator[Finding]:
+    """Where systemd kills what a person leaves behind at logout, a run is safe only if that person may linger."""
+    kills = False
+    folders = [root / place / "systemd" for place in ("etc", "run", "usr/local/lib", "usr/lib")]
+    parts = {path.name: path for folder in reversed(folders) for path in sorted(folder.glob("logind.conf.d/*.conf"))}
+    main = next((path for folder in folders if (path := folder / "logind.conf").exists()), None)
+    for path in [*([main] if main else []), *(parts[name] for name in sorted(parts))]:
+        with suppress(OSError):
+            for value in re.findall(r"(?m)^\s*KillUserProcesses\s*=\s*(\w*)", path.read_text("utf-8", "replace")):
+                kills = value.lower() in ("1", "yes", "y", "true", "t", "on")
+    if kills and user != "root" and not (root / "var/lib/systemd/linger" / user).exists():
+        text = f"this box ends everything of yours, runs too (KillUserProcesses): loginctl enable-linger {plain(user)}"
+        yield Finding("note", "logout", text)
 
 
 def _presets() -> Iterator[Finding]:

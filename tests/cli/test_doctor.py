@@ -150,3 +150,43 @@ def test_what_is_said_of_a_terminal(
     finding = doctor._terminal_size()
     assert finding.level == level
     assert words in finding.text
+
+
+@pytest.mark.parametrize(
+    ("files", "is_safe"),
+    [
+        ({}, True),
+        ({"etc/systemd/logind.conf": "[Login]\n#KillUserProcesses=yes\n"}, True),
+        ({"etc/systemd/logind.conf": "[Login]\nKillUserProcesses=yes\n"}, False),
+        ({"usr/lib/systemd/logind.conf.d/50-site.conf": "[Login]\nKillUserProcesses = true\n"}, False),
+        (
+            {
+                "etc/systemd/logind.conf": "[Login]\nKillUserProcesses=yes\n",
+                "etc/systemd/logind.conf.d/90-mine.conf": "[Login]\nKillUserProcesses=no\n",
+            },
+            True,
+        ),
+        (
+            {
+                "usr/lib/systemd/logind.conf.d/90-mine.conf": "[Login]\nKillUserProcesses=yes\n",
+                "etc/systemd/logind.conf.d/90-mine.conf": "[Login]\n",
+            },
+            True,
+        ),
+        (
+            {
+                "etc/systemd/logind.conf": "[Login]\nKillUserProcesses=yes\n",
+                "var/lib/systemd/linger/ada": "",
+            },
+            True,
+        ),
+    ],
+)
+def test_a_logout_that_would_end_runs_is_noted(tmp_path: Path, files: dict[str, str], is_safe: bool) -> None:
+    for name, text in files.items():
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text(text)
+    found = list(doctor._logout("ada", tmp_path))
+    assert is_safe == (not found)
+    assert all(finding.level == "note" and "loginctl enable-linger ada" in finding.text for finding in found)
+    assert not list(doctor._logout("root", tmp_path)), "whom systemd leaves alone"
