@@ -7,6 +7,7 @@ import re
 import sys
 import time
 from collections.abc import Sequence
+from contextlib import suppress
 from types import TracebackType
 
 import pexpect
@@ -30,12 +31,15 @@ class Screen:
     """A program in a pseudo-terminal, and its screen as text.
 
     Args:
-        argv: Arguments of `dltui`.
+        argv: Arguments of `program`.
         columns: Width.
         lines: Height.
+        program: What to run, `dltui` unless told.
     """
 
-    def __init__(self, argv: Sequence[str] = (), columns: int = 120, lines: int = 40) -> None:
+    def __init__(
+        self, argv: Sequence[str] = (), columns: int = 120, lines: int = 40, program: Sequence[str] = DLTUI
+    ) -> None:
         environment = {**os.environ, "TERM": "xterm-256color", "COLORTERM": "truecolor", "LC_ALL": "C.UTF-8"}
         for name in ("COLUMNS", "LINES", "NO_COLOR"):
             environment.pop(name, None)
@@ -43,8 +47,8 @@ class Screen:
         self._stream = pyte.Stream(self._screen)
         self._pending = ""
         self.process = pexpect.spawn(
-            DLTUI[0],
-            [*DLTUI[1:], *argv],
+            [*program, *argv][0],
+            [*program, *argv][1:],
             env=environment,
             dimensions=(lines, columns),
             encoding="utf-8",
@@ -56,7 +60,12 @@ class Screen:
         return self
 
     def __exit__(self, kind: type | None, error: BaseException | None, trace: TracebackType | None) -> None:
-        self.process.close(force=True)
+        self.close()
+
+    def close(self) -> None:
+        """Close the terminal; a program that does not go by itself is killed."""
+        with suppress(pexpect.ExceptionPexpect):  # it was killed, and is not gone within a tenth of a second
+            self.process.close(force=True)
 
     def press(self, *keys: str) -> None:
         """Send named keys, or text as it is."""

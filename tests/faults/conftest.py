@@ -4,17 +4,23 @@ from __future__ import annotations
 
 import random
 import secrets
+import subprocess
+import sys
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from engine.run_folder import RunFolder
+
 COUNTS = Path(__file__).parents[2] / "docs" / "reliability.md"
 BEGIN, END = "<!-- counts -->", "<!-- /counts -->"
 QUICK_SEED = 4
+HOST = (sys.executable, "-P", "-m", "engine.host")
 _tallies: Counter[str] = Counter()
+_longest: dict[str, float] = {}
 
 
 @pytest.fixture
@@ -38,6 +44,27 @@ def tally(record_property: Callable[[str, Any], None]) -> Callable[[str, int], N
     return lambda promise, count: record_property("tally", (promise, count))
 
 
+@pytest.fixture
+def measured(record_property: Callable[[str, Any], None]) -> Callable[[str, float], None]:
+    """`measured("from a kill to the word died", 1.2)`: seconds, of which the most are shown at the end."""
+    return lambda what, seconds: record_property("measured", (what, seconds))
+
+
+@pytest.fixture
+def host() -> Iterator[Callable[..., subprocess.Popen[bytes]]]:
+    """Starts a process that trains a run; it is killed with the test."""
+    started: list[subprocess.Popen[bytes]] = []
+
+    def start(run: RunFolder, *prefix: str, **options: Any) -> subprocess.Popen[bytes]:
+        started.append(subprocess.Popen([*prefix, *HOST, str(run.path)], start_new_session=True, **options))
+        return started[-1]
+
+    yield start
+    for process in started:
+        process.kill()
+        process.wait()
+
+
 def pytest_runtest_logreport(report: pytest.TestReport) -> None:
     """Add up what tests that passed have tried; runs where all reports arrive, also with several processes."""
     if report.when == "teardown" or not report.passed:
@@ -45,10 +72,14 @@ def pytest_runtest_logreport(report: pytest.TestReport) -> None:
     for key, value in report.user_properties:
         if key == "tally" and report.when == "call":
             _tallies[value[0]] += value[1]
+        elif key == "measured" and report.when == "call":
+            _longest[value[0]] = max(value[1], _longest.get(value[0], 0.0))
 
 
 def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> None:
     """Print the table; after a full run without failures, keep it in docs/reliability.md."""
+    for what, seconds in sorted(_longest.items()):
+        terminalreporter.write_line(f"at most {seconds:.2f} s {what}")
     if not _tallies:
         return
     rows = [f"| {promise} | {count:,} |" for promise, count in sorted(_tallies.items())]
