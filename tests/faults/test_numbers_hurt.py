@@ -145,9 +145,9 @@ async def test_what_explodes_by_itself_is_found_whatever_is_trained(tmp_path: Pa
 async def test_a_rate_set_too_high_is_found_and_a_lower_one_goes_on_from_the_last_checkpoint(tmp_path: Path) -> None:
     folder = make_run(
         tmp_path,
-        optimizer={"kind": "sgd", "lr": 0.1},
+        optimizer={"kind": "sgd", "lr": 0.1, "weight_decay": 0.5},
         model={"kind": "mlp", "hidden": [64, 64, 64]},
-        trainer={"epochs": 300, "log_every": 3},
+        trainer={"epochs": 60, "log_every": 3},
     )
     async for _ in Session(folder, [Due(60, cmd.SetLearningRate(lr=100.0))]).events():
         pass
@@ -158,7 +158,7 @@ async def test_a_rate_set_too_high_is_found_and_a_lower_one_goes_on_from_the_las
     folder.ask_to_resume(lr=0.05)
     await collect(folder.config(), folder)
     assert isinstance(recorded(folder)[-1], ev.RunFinished)
-    assert assert_every_step_once(recorded(folder)) == 300 * EPOCH
+    assert assert_every_step_once(recorded(folder)) == 60 * EPOCH
 
 
 async def test_a_run_goes_back_and_halves_its_rate_until_it_learns(tmp_path: Path, tally: Tally) -> None:
@@ -224,7 +224,7 @@ def test_what_was_gone_back_to_and_skipped_is_replayed(tmp_path: Path, tally: Ta
         found = replay(folder, tmp_path)
         assert found is not None
         assert found.is_same
-        tally("replayed: same bits", 1)
+        tally("replayed with its commands: same bits", 1)
 
 
 async def test_a_stop_that_comes_upon_bad_numbers_stops_where_they_were_good(tmp_path: Path) -> None:
