@@ -86,9 +86,9 @@ def spoilt(data: DataBundle, value: float) -> DataBundle:
 
 
 @pytest.mark.filterwarnings("error")
-@pytest.mark.parametrize("kind", ["plane", "line", "cubic", "wide", "spiral"])
+@pytest.mark.parametrize("kind", ["plane", "line", "cubic", "wide", "hours", "spiral"])
 def test_data_that_is_not_finite_is_drawn_on_finite_axes(kind: str, tmp_path: Path) -> None:
-    for place, value in enumerate((NAN, INF, -INF)):
+    for place, value in enumerate((NAN, INF, -INF, 3e38)):
         task = make(TREES[kind])[0]
         task.data = spoilt(task.data, value)
         for arrays in draw(task, tmp_path / str(place)):
