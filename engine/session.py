@@ -7,6 +7,7 @@ import errno
 import os
 import tempfile
 import threading
+from collections import deque
 from collections.abc import AsyncGenerator, AsyncIterator, Iterable, Sequence
 from contextlib import suppress
 from pathlib import Path
@@ -27,6 +28,8 @@ from engine.worker import Worker
 
 COMMANDS_EVERY_S = 0.05
 HEARTBEAT_EVERY_S = 2.0
+WAITING_LIMIT = 10_000
+"""Commands that wait for an engine; of more the last."""
 FIRST_HEARTBEAT_S = 0.2
 RESERVE_BYTES = 32 << 10
 """Kept aside on disk, so that a run that ends because the disk is full can still say so."""
@@ -52,7 +55,10 @@ class Session:
         self._config, self._data_dir = folder.config(), folder.data_dir()
         self._commands = folder.read_commands()
         # read before the lock is taken: who sees it held asks this engine, who asked before that asked another
-        waiting = list(self._commands.read_all())
+        try:
+            waiting = list(deque(self._commands.read_all(), WAITING_LIMIT))
+        except OSError as error:
+            raise _unreadable(folder, error) from None
         self._lock = folder.lock()
         try:
             self.state = RunState()
@@ -74,6 +80,9 @@ class Session:
             for command in _meant_for_this_engine(waiting, self.state, log_bytes):
                 self._inbox.put(command)
             self._lock.keep(lambda error: self._inbox.put(cmd.Stop(reason="taken over")))
+        except OSError as error:
+            self._lock.release()
+            raise _unreadable(folder, error) from None
         except BaseException:
             self._lock.release()
             raise
@@ -255,6 +264,10 @@ def _open_log(folder: RunFolder) -> LogWriter:
         return writer
     except OSError as error:
         raise RunFolderError(f"run folder {folder.path} may not be written: {_reason(error)}") from None
+
+
+def _unreadable(folder: RunFolder, error: OSError) -> RunFolderError:
+    return RunFolderError(f"run folder {folder.path} can't be read: {_reason(error)}")
 
 
 def _reason(error: OSError) -> str:

@@ -6,11 +6,13 @@ import sys
 import time
 from argparse import Namespace
 from collections.abc import Iterator
+from itertools import islice
 from typing import Any
 
 import numpy as np
 
 from engine import events as ev
+from engine.own_file import check_own_folder
 from engine.run_folder import RunFolder, RunFolderError, find_run
 from engine.run_report import report
 from engine.run_state import RunState, Status
@@ -29,6 +31,7 @@ from tui.widgets.extents import Look, Mark
 from tui.widgets.plot import draw_chart
 
 LINES_SHOWN = 8
+CHECKPOINTS_SHOWN = 100
 CHART_COLUMNS, CHART_LINES = 80, 12
 BRAILLE = "⣿"
 
@@ -135,7 +138,9 @@ def _flat(config: RunConfig) -> dict[str, Any]:
 
 def _checkpoints(folder: RunFolder) -> str:
     try:
-        return ", ".join(sorted(plain(path.name) for path in folder.checkpoints.iterdir() if path.name[:1] != "."))
+        check_own_folder(folder.checkpoints)
+        names = (path.name for path in folder.checkpoints.iterdir() if path.name[:1] != ".")
+        return ", ".join(sorted(map(plain, islice(names, CHECKPOINTS_SHOWN))))
     except OSError:
         return ""
 
