@@ -99,7 +99,17 @@ class RunFolder:
             finally:
                 writer.close()
         except OSError as error:
-            raise RunFolderError(f"can't ask run '{plain(self.name)}' for anything: {error.strerror}") from None
+            mend = self._who_may(error)
+            raise RunFolderError(f"can't ask run '{plain(self.name)}' for anything: {error.strerror}{mend}") from None
+
+    def _who_may(self, error: OSError) -> str:
+        """Whom to turn to where one may look at a run, but not steer it."""
+        with suppress(OSError, KeyError):
+            if error.errno in (errno.EACCES, errno.EPERM):
+                import pwd  # only needed here, and not on every system
+
+                return f"; its owner can, {plain(pwd.getpwuid(self.path.stat().st_uid).pw_name)}"
+        return ""
 
     def ask_to_resume(self, lr: float | None = None) -> None:
         """Mark, before an engine is started, that what is asked for from here on is meant for it.

@@ -70,7 +70,8 @@ def status_of(folder: RunFolder, state: RunState, now: float | None = None) -> S
     status = state.status(is_held)
     if status == "starting" and not is_held:
         made_at = os.stat(folder.path / "config.toml").st_mtime
-        return "died" if (now or time.time()) - made_at > STARTING_S else "starting"
+        # a run made in the future was made before the clock was set back: it must not be starting until then
+        return "died" if abs((now or time.time()) - made_at) > STARTING_S else "starting"
     return status
 
 

@@ -45,7 +45,7 @@ def as_user(uid: int) -> list[str]:
     if os.geteuid() != 0 or shutil.which("setpriv") is None:
         pytest.skip("becoming another user takes root and setpriv")
     prefix = ["setpriv", f"--reuid={uid}", f"--regid={uid}", "--clear-groups"]
-    probe = [*prefix, sys.executable, "-P", "-c", "import engine, tui, torch"]
+    probe = [*prefix, sys.executable, "-P", "-c", "import engine, tui"]
     if subprocess.run(probe, capture_output=True, timeout=120).returncode:
         pytest.skip("another user can't read this checkout and its environment")
     return prefix

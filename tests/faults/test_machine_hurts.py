@@ -89,7 +89,7 @@ def test_a_disk_that_fills_up_costs_nothing_but_time(
     draw: random.Random,
     tally: Callable[[str, int], None],
 ) -> None:
-    tries = times(4, 60)
+    tries = times(3, 60)
     failed = 0
     for kib in [40, *(draw.randrange(36, 330, 4) for _ in range(tries - 1))]:
         run = make_run(small_disk / f"free-{kib}", **TALKATIVE)
@@ -196,19 +196,15 @@ def recorded_so_far(run: RunFolder) -> list[ev.AnyEvent]:
     return list(run.read_events().read_all())
 
 
-@pytest.mark.parametrize("folder", ["figures", "checkpoints"])
-def test_a_folder_that_was_removed_is_made_again(
-    tmp_path: Path, host: Callable[..., subprocess.Popen[bytes]], folder: str
-) -> None:
+def test_a_folder_that_was_removed_is_made_again(tmp_path: Path, host: Callable[..., subprocess.Popen[bytes]]) -> None:
     run = make_run(tmp_path, **ENDLESS)
     host(run)
     until_saved(run)
-    files = {"figures": "*.npz", "checkpoints": "last/state.pt"}[folder]
-    wait_until(lambda: list((run.path / folder).glob(files)), f"something in {folder}")
-    gone = run.path / folder
-    gone.rename(tmp_path / "removed")
-    wait_until(lambda: list(gone.glob(files)), f"something new in {folder}")
-    until_saved(run)
+    for gone, files in ((run.figures, "*.npz"), (run.checkpoints, "last/state.pt")):
+        wait_until(lambda gone=gone, files=files: list(gone.glob(files)), f"something in {gone}")
+        gone.rename(tmp_path / f"removed-{gone.name}")
+        wait_until(lambda gone=gone, files=files: list(gone.glob(files)), f"something new in {gone}")
+        until_saved(run)
     assert not [event for event in recorded_so_far(run) if isinstance(event, ev.RunFailed)]
     load_checkpoint(run.checkpoints / "last")
 
@@ -278,30 +274,37 @@ def clock_set(seconds: float, when: Path) -> str:
     )
 
 
-@pytest.mark.parametrize("jump_s", [-86_400.0, 86_400.0])
 def test_a_clock_that_is_set_disturbs_neither_the_run_nor_who_looks(
-    tmp_path: Path, host: Callable[..., subprocess.Popen[bytes]], jump_s: float
+    tmp_path: Path, host: Callable[..., subprocess.Popen[bytes]]
 ) -> None:
-    run, now = make_run(tmp_path, **ENDLESS), tmp_path / "now"
-    began_s = time.monotonic()
-    host(run, env=altered(tmp_path / "env", clock_set(jump_s, now)))
+    run, env, began_s = make_run(tmp_path, **ENDLESS), tmp_path / "env", time.monotonic()
+    jumps = {tmp_path / "forward": 86_400.0, tmp_path / "back": -2 * 86_400.0}
+    host(run, env=altered(env, *(clock_set(seconds, when) for when, seconds in jumps.items())))
     until_saved(run)
-    before = state_of(run)
-    now.touch()
-    until_saved(run, 3)
-    after = state_of(run)
-    assert abs(recorded_so_far(run)[-1].at - time.time() - jump_s) < 3600, "the clock was not set"
-    took_s = time.monotonic() - began_s
-    assert status_of(run, after) == "running"
-    for set_to in (time.time() - jump_s, time.time() + jump_s):  # the viewer's clock may be the one that was set
-        assert status_of(run, after, now=set_to) == "running"
-    assert before.elapsed_s < after.elapsed_s < took_s
-    assert after.steps_per_s > 0
-    assert after.eta_s is not None and after.eta_s > 0
-    for series in after.series.values():
-        assert list(series.steps) == sorted(series.steps)
-        assert list(series.elapsed_s) == sorted(series.elapsed_s)
+    before, off_s = state_of(run), 0.0
+    for when, seconds in jumps.items():
+        when.touch()
+        off_s += seconds
+        until_saved(run, 3)
+        assert abs(recorded_so_far(run)[-1].at - time.time() - off_s) < 3600, "the clock was not set"
+        after, took_s = state_of(run), time.monotonic() - began_s
+        for set_to in (0.0, -off_s, off_s):  # the viewer's clock may be the one that was set
+            assert status_of(run, after, now=time.time() + set_to) == "running"
+        assert before.elapsed_s < after.elapsed_s < took_s
+        assert after.steps_per_s > 0
+        assert after.eta_s is not None and after.eta_s > 0
+        for series in after.series.values():
+            assert list(series.steps) == sorted(series.steps)
+            assert list(series.elapsed_s) == sorted(series.elapsed_s)
+        before = after
     run.ask(cmd.Stop())
     wait_until(lambda: run.holder() is None, "the engine's end")
     assert_every_step_once(recorded(run))
     assert status_of(run, state_of(run)) == "stopped"
+
+
+@pytest.mark.parametrize("off_s", [-86_400.0, 86_400.0])
+def test_a_run_that_no_engine_came_for_is_not_starting_for_a_day(tmp_path: Path, off_s: float) -> None:
+    run = make_run(tmp_path)
+    assert status_of(run, RunState()) == "starting"
+    assert status_of(run, RunState(), now=time.time() + off_s) == "died"

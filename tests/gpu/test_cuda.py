@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -105,6 +106,24 @@ async def test_every_system_trains_to_its_end(name: str, precision: str, tmp_pat
     assert isinstance(state.ending, ev.RunFinished)
     assert state.figures
     assert not [line for line in state.lines if line.level != "info"]
+
+
+async def test_out_of_memory_names_a_batch_size_that_fits() -> None:
+    """With a wide network, and all rows in one batch: the activations of one layer alone are larger than any GPU."""
+    free_bytes, _ = torch.cuda.mem_get_info()
+    width = 65_536
+    wide: dict[str, Any] = {
+        "data": {"kind": "spiral", "points": free_bytes // (4 * width) // 3 + 1000},
+        "model": {"kind": "mlp", "hidden": [width]},
+        "trainer": {"device": "cuda", "epochs": 1, "batch_size": "full"},
+    }
+    ending = (await collect(config(**wide)))[-1]
+    assert isinstance(ending, ev.RunFailed)
+    assert ending.error.startswith("out of memory on the device: ")
+    found = re.fullmatch(r"lower trainer.batch_size to (\d+) \(tried: it fits\)", ending.cure)
+    assert found, ending.cure
+    wide["trainer"]["batch_size"] = int(found[1])
+    assert isinstance((await collect(config(**wide)))[-1], ev.RunFinished)
 
 
 async def test_heartbeats_tell_the_gpu_memory() -> None:
