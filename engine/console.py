@@ -13,7 +13,15 @@ from contextlib import suppress
 from typing import NamedTuple, TextIO
 
 from engine.commands import Stop
-from engine.events import Evaluated, LineLogged, RunFailed
+from engine.events import (
+    CommandRejected,
+    Evaluated,
+    LearningRateChanged,
+    LineLogged,
+    RolledBack,
+    RunFailed,
+    StepSkipped,
+)
 from engine.run_folder import RunFolder, RunFolderError
 from engine.run_report import report
 from engine.run_state import RunState
@@ -24,6 +32,7 @@ from engine.trainer import Due
 REDRAW_EVERY_S = 0.2
 SAME_PRESS_S = 0.5
 LINE_EVERY_S = 5.0
+WORTH_A_LINE = (LineLogged, RolledBack, StepSkipped, LearningRateChanged, CommandRejected)
 EXIT_FAILED, EXIT_USAGE, EXIT_INTERRUPTED, EXIT_TERMINATED = 1, 2, 130, 143
 
 
@@ -63,8 +72,8 @@ async def _train(session: Session, folder: RunFolder) -> Outcome:
     failure = ""
     try:
         async for event in session.events():
-            if isinstance(event, LineLogged):
-                progress.say(event.text)
+            if isinstance(event, WORTH_A_LINE):
+                progress.say(session.state.lines[-1].text)
             progress.show(session.state, isinstance(event, Evaluated))
     except RunFolderError as error:
         failure = str(error)

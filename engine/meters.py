@@ -124,7 +124,7 @@ class NotFinite(ArithmeticError):
         self, step: int, steps: int, lr: float, what: str = "loss", layer: str = "", is_found: bool = False
     ) -> None:
         when = f"at step {step:,}" if steps == 1 else f"between steps {step - steps + 1:,} and {step:,}"
-        where = f", first in {layer}" if layer else ""
+        where = f", first in {layer}" if layer not in ("", "the loss itself") else ""
         super().__init__(f"the {what} became NaN or infinite {when}{where}, with learning rate {lr:.4g}")
         self.step, self.lr, self.is_found = step, lr, is_found
         self.base_lr = lr

@@ -177,7 +177,8 @@ class RunState:
             self.markers.append(Marker(event.step, "resumed"))
             self._say(event.at, "info", f"resumed at step {event.step:,} on {event.device_name}")
         else:
-            self._say(event.at, "info", f"started on {event.device_name}, {event.threads} threads, torch {event.torch}")
+            threads = f"{event.threads} thread{'s' * (event.threads != 1)}"
+            self._say(event.at, "info", f"started on {event.device_name}, {threads}, torch {event.torch}")
 
     def _rewind(self, step: int) -> None:
         """A resumed run trains the steps after its checkpoint again: what was seen of them is void, but the learning
