@@ -144,7 +144,7 @@ def _resolve(name: str, beside: Path) -> Path:
     if path is not None:
         return path
     near = get_close_matches(name[:NAME_LIMIT], preset_paths(), n=1, cutoff=0.4)
-    hint = f"did you mean '{near[0]}'?" if near else "dltui presets lists them"
+    hint = f"did you mean '{plain(near[0])}'?" if near else "dltui presets lists them"
     raise PresetError(f"no preset '{plain(name)[:80]}'; {hint}")
 
 

@@ -22,6 +22,7 @@ from textual.screen import Screen
 
 from engine.run_folder import RunFolder, RunFolderError, create_run
 from engine.schema import RunConfig
+from engine.text import plain
 from presets import Preset
 from tui.draft import Draft
 from tui.key_order import KeysInOrder
@@ -269,8 +270,8 @@ class DltuiApp(KeysInOrder):
         for death in self.launcher.deaths():
             self.dead_runs[death.folder.path] = death.reason
             self.notify(
-                death.reason,
-                title=f"{death.folder.name} did not start",
+                plain(death.reason),
+                title=f"{plain(death.folder.name)} did not start",
                 severity="error",
                 timeout=60,
                 markup=False,
