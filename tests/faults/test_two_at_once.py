@@ -21,7 +21,7 @@ import pytest
 
 from engine import commands as cmd
 from engine import run_lock
-from engine.lock_entry import ENTRY_BYTES
+from engine.lock_entry import ENTRY_BYTES, Entry
 from engine.run_folder import RunFolder, RunFolderError, RunLock, RunLocked
 from tests.e2e.processes import DLTUI, names, wait_for_step, wait_until
 from tests.engine.helpers import make_run, recorded
@@ -202,10 +202,21 @@ def test_of_engines_that_start_at_the_same_time_one_gets_the_run(
     tally: Callable[[str, int], None],
 ) -> None:
     refuse_flock(monkeypatch)
+    write, gate = run_lock.write_entry, threading.Barrier(4)
+
+    def write_together(fd: int, entry: Entry | None) -> None:
+        if entry is None:
+            write(fd, None)
+            return
+        gate.wait(30)  # each has seen a free run by now
+        write(fd, entry)
+        gate.wait(30)  # a machine busy with tests may take longer over it than an engine waits
+
+    monkeypatch.setattr(run_lock, "write_entry", write_together)
     tries = times(5, 200)
     for _ in range(tries):
-        gate, locks, refusals = threading.Barrier(4), list[RunLock](), list[str]()
-        engines = [threading.Thread(target=take, args=(folder, gate, locks, refusals)) for _ in range(4)]
+        locks, refusals = list[RunLock](), list[str]()
+        engines = [threading.Thread(target=take, args=(folder, locks, refusals)) for _ in range(4)]
         for engine in engines:
             engine.start()
         for engine in engines:
@@ -216,8 +227,7 @@ def test_of_engines_that_start_at_the_same_time_one_gets_the_run(
     tally("four engines started at once on a disk without flock: one gets the run", tries)
 
 
-def take(folder: RunFolder, gate: threading.Barrier, locks: list[RunLock], refusals: list[str]) -> None:
-    gate.wait(30)
+def take(folder: RunFolder, locks: list[RunLock], refusals: list[str]) -> None:
     try:
         locks.append(folder.lock())
     except RunLocked as error:
