@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 from collections.abc import Callable, Iterator
 from contextlib import suppress
@@ -51,8 +52,10 @@ class LogWriter:
                 does is fenced off by the next append.
         """
         data = (b"\n" if self._torn else b"") + b"".join(line + b"\n" for line in lines)
-        began_at = os.fstat(self._fd).st_size
-        written = 0
+        stat = os.fstat(self._fd)
+        if stat.st_nlink == 0:  # written to the end of days, and read by nobody
+            raise FileNotFoundError(errno.ENOENT, "it has been deleted")
+        began_at, written = stat.st_size, 0
         while written < len(data):
             try:
                 written += os.write(self._fd, data[written:])

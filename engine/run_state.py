@@ -278,6 +278,7 @@ class RunState:
     def _lr_changed(self, event: ev.LearningRateChanged) -> None:
         if event.old > 0:
             self.lr *= event.new / event.old
+        self.step = max(self.step, event.step)
         self._lr_is(event, event.step, event.new)
         self._say(event.at, "info", f"learning rate {event.old:.4g} → {event.new:.4g} at step {event.step:,}")
 

@@ -286,6 +286,8 @@ def _reserve(folder: RunFolder) -> Path:
 def _log_failure(folder: RunFolder, error: OSError, step: int) -> ev.RunFailed:
     full = error.errno in (errno.ENOSPC, errno.EDQUOT)
     cure = f"{'free some space' if full else 'mend the folder'}, then: dltui resume {folder.name}"
+    if isinstance(error, FileNotFoundError):
+        cure = "training has stopped, since nothing of it could be kept"
     return ev.RunFailed(step=step, error=f"can't write {folder.path / 'events.jsonl'}: {error.strerror}", cure=cure)
 
 

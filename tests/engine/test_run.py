@@ -99,7 +99,9 @@ async def test_a_loss_that_is_not_finite_fails_the_run_and_says_where(tmp_path: 
     ending = events[-1]
     assert isinstance(ending, ev.RunFailed)
     assert f"NaN or infinite at step {ending.step + 1}, first in model." in ending.error
-    assert ending.cure.startswith("there is no checkpoint yet: begin again with a lower learning rate, as in dltui resume")
+    assert ending.cure.startswith(
+        "there is no checkpoint yet: begin again with a lower learning rate, as in dltui resume"
+    )
     assert any(isinstance(event, ev.MetricsLogged) and event.values["train/loss"] is None for event in events)
     assert not (folder.checkpoints / "last").exists(), "weights that are not finite must not be kept"
 

@@ -181,7 +181,7 @@ def test_what_happened_stands_in_the_log() -> None:
         ev.RunFailed(step=1, at=0.0, error="out of memory", cure="lower trainer.batch_size"),
     )
     assert [(line.level, line.text) for line in state.lines] == [
-        ("info", "started on CPU, 1 threads, torch 2"),
+        ("info", "started on CPU, 1 thread, torch 2"),
         ("info", "checkpoint at step 1,234 (asked, 0.50 s)"),
         ("warning", "pause: not now"),
         ("warning", "slow"),

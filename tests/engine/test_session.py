@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import errno
 import fcntl
+import shutil
 import threading
 from pathlib import Path
 
@@ -186,3 +187,13 @@ def test_a_viewer_that_looks_does_not_keep_an_engine_out(tmp_path: Path) -> None
         fcntl.flock(look, fcntl.LOCK_SH)
         threading.Timer(0.1, fcntl.flock, (look, fcntl.LOCK_UN)).start()
         folder.lock().release()
+
+
+async def test_an_engine_whose_folder_is_deleted_ends_and_says_so(tmp_path: Path) -> None:
+    folder = make_run(tmp_path, trainer={"epochs": 1_000_000})
+    session = Session(folder)
+    with pytest.raises(RunFolderError, match=r"events.jsonl: it has been deleted; training has stopped"):
+        async for event in session.events():
+            if isinstance(event, ev.MetricsLogged) and folder.path.exists():
+                shutil.rmtree(folder.path)
+    assert not folder.path.exists(), "nothing half-made is left in its place"
