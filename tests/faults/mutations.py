@@ -94,7 +94,7 @@ class Watch:
         gc.disable()  # what others left behind is not this input's work
         try:
             yield
-        except Exception as error:
+        except BaseException as error:
             error.add_note(f"input: {what!r}"[:2000])
             raise
         finally:
@@ -106,5 +106,9 @@ class Watch:
         assert took_s < self.limit_s, f"{took_s:.2f} s for {what!r}"[:2000]
 
 
+class Hang(BaseException):
+    """Work that never ends; nothing that takes exceptions in its stride takes this."""
+
+
 def _give_up(number: int, frame: FrameType | None) -> None:
-    raise TimeoutError(f"no end after {HANGS_AFTER_S:g} s")
+    raise Hang(f"no end after {HANGS_AFTER_S:g} s")

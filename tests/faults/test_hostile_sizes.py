@@ -24,7 +24,7 @@ from engine.run_log import CHUNK_BYTES, LINE_LIMIT_BYTES
 from engine.run_state import FIGURES_LIMIT, MARKERS_KEPT, SERIES_LIMIT, RunState
 from engine.run_summary import summarize
 from engine.session import Session
-from presets import load_presets
+from presets import PresetError, load_preset, load_presets
 from tests.cli.conftest import Dltui, make_run
 from tests.cli.conftest import dltui as dltui
 from tests.faults.drawn import draw_all, draw_figure
@@ -156,6 +156,38 @@ def test_gigabytes_elsewhere_are_refused_or_read_from_their_end(run: RunFolder, 
         load_figure(tmp_path / "huge.npz")
 
 
+NESTED = {
+    "dotted": "a" + ".a" * 30_000 + " = 1",
+    "quoted": 'a."\\""' + '."\\""' * 10_000 + " = 1",
+    "header": "[" + "a." * 30_000 + "a]",
+    "brackets": "a = " + "[" * 60_000,
+    "tables": "a = " + "{a = " * 12_000,
+    "deep but whole": "a = " + "{a = " * 150 + "1" + "}" * 150,
+    "open string": 'a = "' + '\\"' * 30_000,
+    "digits": "a = " + "9" * 60_000,
+    "hexadecimal": "[optimizer]\nlr = 0x" + "f" * 60_000,
+    "keys": "\n".join(f"a{number} = 1" for number in range(5000)),
+    "a long key": "a" * 60_000 + " = 1",
+    "a long list": "[model]\nhidden = [" + "1," * 30_000 + "]",
+    "a long kind": f"[model]\nkind = '{'x' * 60_000}'",
+    "arrays of tables": "[[a]]\n" * 10_000,
+}
+
+
+@pytest.mark.parametrize("kind", NESTED)
+def test_configurations_that_wind_and_wind_are_refused_soon(run: RunFolder, tmp_path: Path, kind: str) -> None:
+    text = NESTED[kind]
+    for path in (run.path / "config.toml", tmp_path / "strange.toml"):
+        path.write_text(f"extends = 'spiral-relu'\n{text}" if path.name == "strange.toml" else text)
+    with Watch().on(kind), pytest.raises(RunFolderError) as told:
+        run.config()
+    assert len(str(told.value)) < 12_000
+    with Watch().on(kind), pytest.raises(PresetError) as told:
+        load_preset(str(tmp_path / "strange.toml"))
+    assert len(str(told.value)) < 12_000
+    assert "\n" not in str(told.value)
+
+
 def test_pictures_that_unpack_to_gigabytes_are_refused(tmp_path: Path) -> None:
     np.savez_compressed(tmp_path / "zeros.npz", keys=np.zeros(1 << 28, np.uint8))
     # a million million texts without a letter take no bytes at all
@@ -196,7 +228,7 @@ def test_pictures_of_very_many_things_are_drawn_soon(tmp_path: Path, kind: str, 
 
 
 def test_very_many_of_anything_are_counted_and_cut(run: RunFolder, times: Times, measured: Measured) -> None:
-    count, path = times(10_000, 1_000_000), run.path / "events.jsonl"
+    count, path = times(5_000, 1_000_000), run.path / "events.jsonl"
     values = {f"train/loss{number}": 1.0 for number in range(5000)}
     write(path, [ev.MetricsLogged(step=n, steps=1, elapsed_s=n, lr=1.0, values=values) for n in range(1, 20)])
     # the same names again, or new ones each time

@@ -9,6 +9,9 @@ from tui.widgets.extents import Mark
 from tui.widgets.figure_arrays import Arrays, numbers, same_length
 from tui.widgets.quantities import number
 
+POINTS_DRAWN = 20_000
+"""Of more points than a terminal has places for."""
+
 
 def fitted_curves(arrays: Arrays) -> tuple[list[Curve], list[Mark]]:
     """Curves and marks of the figure `curve`, to be drawn as a chart.
@@ -25,7 +28,8 @@ def fitted_curves(arrays: Arrays) -> tuple[list[Curve], list[Mark]]:
         truth_y = numbers(arrays, "truth_y", 1)
         same_length(line_x=len(line_x), truth_y=len(truth_y))
         curves.append(_curve("truth", line_x, truth_y, Role.OVERLAY))
-    curves.append(_curve("data", x, y, Role.VAL, is_line=False))
+    every = -(-len(x) // POINTS_DRAWN) or 1
+    curves.append(_curve("data", x[::every], y[::every], Role.VAL, is_line=False))
     curves.append(_curve("model", line_x, line_y, Role.TRAIN))
     boundary = numbers(arrays, "boundary", 1) if "boundary" in arrays else np.empty(0)
     marks = [Mark(at, f"flips at {number(at)}") for at in boundary[:4].tolist() if np.isfinite(at)]
