@@ -86,7 +86,8 @@ def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> Non
     table = "\n".join(["| tried | times |", "|---|---:|", *rows])
     terminalreporter.section("faults")
     terminalreporter.write_line(table)
-    if config.getoption("--torture") and not terminalreporter.stats.get("failed") and COUNTS.exists():
+    is_whole = [Path(name).name for name in config.args] == ["faults"] and not config.getoption("keyword")
+    if config.getoption("--torture") and is_whole and not terminalreporter.stats.get("failed") and COUNTS.exists():
         text = COUNTS.read_text("utf-8")
         before, _, rest = text.partition(BEGIN)
         COUNTS.write_text(f"{before}{BEGIN}\n{table}\n{END}{rest.partition(END)[2]}", "utf-8")
