@@ -48,12 +48,15 @@ def largest_batch_that_fits(task: Task, failed: int, within_s: float = WITHIN_S)
         within_s: When to give up.
 
     Returns:
-        A size that was tried; 0 if not even one sample fits; None if that was not found out.
+        A size that was tried; 0 if not even one sample fits; None if that was not found out, or if `failed` does fit:
+        then it was something else that there was no memory for.
     """
     until_s = time.monotonic() + within_s
     task.guard = None  # numbers that are not finite are no matter here
     size, fitting = failed // 2, 0
     try:
+        if _fits(task, failed, until_s):
+            return None
         while size and not fitting:
             fitting, size = (size if _fits(task, size, until_s) else 0), size // 2
         more = fitting + fitting // 2

@@ -60,11 +60,8 @@ class EventChannel:
     def set_barrier(self) -> Barrier:
         """Mark this place; callable from any thread. Whoever takes the barrier out must let it pass."""
         barrier = Barrier()
-        with self._guard:
-            is_read = self._is_read
-        if is_read:
-            self._put(barrier)
-        else:
+        self._put(barrier)
+        if not self._is_read:  # asked after it was put: whoever stops reading in between finds it, or leaves it to us
             barrier.let_pass(None)
         return barrier
 

@@ -128,9 +128,9 @@ class RolledBack(Event, frozen=True, tag=True):
     """Training went back from `from_step` to the state of `step`; what was told of the steps between is void."""
 
     from_step: Count
-    lr: float
-    """The optimizer's lr from `step` on."""
     reason: str
+    lr: float | None = None
+    """The optimizer's lr from `step` on, if another than it was; if not, later changes are made again at their steps."""
 
 
 class StepSkipped(Event, frozen=True, tag=True):

@@ -72,6 +72,10 @@ class FigureStudio:
         self._rows_per_s = rows / took_s
         self._due_at_s = time.perf_counter() + max(SHORTEST_S, COST_RATIO * took_s)
 
+    def forget(self) -> None:
+        """Draw the same step again when asked to: its weights have become others."""
+        self._drawn_step = -1
+
     def keep(self, step: int, epoch: int) -> None:
         """Let the task end its epoch, and keep the pictures it gives."""
         with self._told_once(step), undisturbed_random_states(self._task.device):

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 from collections.abc import Callable
+from contextlib import suppress
 from copy import deepcopy
 from dataclasses import asdict, dataclass, field, fields
 from typing import Any
@@ -58,7 +60,7 @@ class Keeper:
         """The run's name."""
         return self._folder.name
 
-    def save(self, progress: Progress, is_kept: bool) -> str:
+    def save(self, progress: Progress, is_kept: bool = False, is_owed: bool = True) -> str:
         """Write a checkpoint, and the best weights first if there are new ones; returns its name.
 
         The log goes first: whoever resumes from the checkpoint must find on disk all that led up to it.
@@ -66,11 +68,14 @@ class Keeper:
         Args:
             progress: Where the run stands.
             is_kept: Whether a person asked for it, so that it stays.
+            is_owed: Whether it must be written even if the log can't be waited for.
 
         Raises:
             OSError: it could not be written; the one before is still there.
         """
         log_bytes = self._wait_until_logged()
+        if log_bytes is None and not is_owed:
+            raise BlockingIOError(errno.EAGAIN, "the event log lags behind")
         if self._best is not None:
             self._store.save_best(self._best)
             self._best = None
@@ -79,7 +84,7 @@ class Keeper:
         self._beginning, self.last_step = None, progress.step
         return name
 
-    def can_be_kept(self) -> bool:
+    def weights_are_finite(self) -> bool:
         """Whether all weights are finite: a checkpoint of others would take the place of a good one."""
         return finite_weights(self._task.modules)
 
@@ -87,6 +92,12 @@ class Keeper:
         """Remember the weights as the best so far. They are written with the next checkpoint: writing each improvement
         would cost short runs half their speed."""
         self._best = Checkpoint(step, self._weights(), about | {"data": self._task.data.card()})
+
+    def write_best(self) -> None:
+        """Write the best weights now, if they are not on disk yet: for a run that ends without another checkpoint."""
+        if self._best is not None:
+            with suppress(OSError):
+                self._store.save_best(self._best)
 
     def begin(self, base_lr: float) -> Progress:
         """Where the run stands: at its last checkpoint, with the task put into that state, or at its beginning.
@@ -106,7 +117,8 @@ class Keeper:
         return progress
 
     def go_back(self) -> Progress:
-        """Put the task into the state of the last checkpoint, or of its beginning if there is none.
+        """Put the task into the state of the last checkpoint, or of its beginning if there is none. What was best after
+        that is forgotten.
 
         Raises:
             CheckpointError: the checkpoint can't be used.

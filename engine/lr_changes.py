@@ -30,7 +30,7 @@ class LrChanges(list[LrChange]):
     def apply(self, event: AnyEvent) -> None:
         """Take one event into account."""
         match event:
-            case LearningRateChanged(step=step, new=lr) | RolledBack(step=step, lr=lr):
+            case LearningRateChanged(step=step, new=lr) | RolledBack(step=step, lr=float(lr)):
                 self.forget_after(step)
                 self.append(LrChange(step, lr))
 

@@ -133,12 +133,6 @@ class NotFinite(ArithmeticError):
         """Step of the checkpoint that a resume goes on from, 0 if there is none."""
         self.run = "RUN"
 
-    def of_weights(self, step: int) -> NotFinite:
-        """What this one turns out to be: all was finite up to the update of `step`, which was too large."""
-        earlier = NotFinite(step, 1, self.lr, "weights", is_found=True)
-        earlier.base_lr, earlier.good_step, earlier.run = self.base_lr, self.good_step, self.run
-        return earlier
-
 
 def to_floats(scalars: list[Tensor]) -> list[float | None]:
     """Numbers of device scalars by one transfer, to seven significant digits; None where not finite."""

@@ -83,8 +83,8 @@ class RunFolder:
         return LogReader(self.path / "events.jsonl", events.decode)
 
     def read_commands(self) -> LogReader[commands.AnyCommand]:
-        """A new reader of what was asked for, from the start."""
-        return LogReader(self.path / "commands.jsonl", commands.decode)
+        """A new reader of what was asked for, from the start. A file that is put in its place asks for nothing anew."""
+        return LogReader(self.path / "commands.jsonl", commands.decode, rereads=False)
 
     def ask(self, command: commands.AnyCommand) -> None:
         """Append `command` for the engine to take.

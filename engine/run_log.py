@@ -43,6 +43,7 @@ class LogWriter:
     def __init__(self, path: Path) -> None:
         self._fd = open_own(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT)
         self._torn = _ends_mid_line(path)
+        self._has_name = os.fstat(self._fd).st_nlink > 0  # some disks don't count
 
     def append(self, *lines: bytes) -> None:
         """Write `lines` (without line ends).
@@ -53,7 +54,7 @@ class LogWriter:
         """
         data = (b"\n" if self._torn else b"") + b"".join(line + b"\n" for line in lines)
         stat = os.fstat(self._fd)
-        if stat.st_nlink == 0:  # written to the end of days, and read by nobody
+        if self._has_name and stat.st_nlink == 0:  # written to the end of days, and read by nobody
             raise FileNotFoundError(errno.ENOENT, "it has been deleted")
         began_at, written = stat.st_size, 0
         while written < len(data):
@@ -98,14 +99,20 @@ def _ends_mid_line(path: Path) -> bool:
 
 
 class LogReader(Generic[T]):
-    """Reads what has been appended since the last `read`. A half-written last line waits for its end."""
+    """Reads what has been appended since the last `read`. A half-written last line waits for its end.
 
-    def __init__(self, path: Path, decode: Callable[[bytes], T]) -> None:
+    Args:
+        path: The file; need not exist.
+        decode: Makes an item of a line.
+        rereads: Whether a file that was replaced or cut is read again from its start, or only what comes after.
+    """
+
+    def __init__(self, path: Path, decode: Callable[[bytes], T], rereads: bool = True) -> None:
         self.path = path
         self.damages: list[Damage] = []
         self.offset = 0
         """Bytes consumed, always a line's start."""
-        self._decode = decode
+        self._decode, self._rereads = decode, rereads
         self._line = 0
         self._skipping = False
         self._identity: tuple[int, int] | None = None
@@ -114,8 +121,6 @@ class LogReader(Generic[T]):
         """Items of the next `CHUNK_BYTES` that hold any.
 
         Empty at the file's end, while there is no file, and where `SKIP_BYTES` hold nothing: then `offset` has moved.
-        A file that was replaced or cut is read again from its start.
-
         Raises:
             OSError: the file exists but can't be read.
         """
@@ -151,7 +156,7 @@ class LogReader(Generic[T]):
 
     def _notice_replacement(self, identity: tuple[int, int], size: int) -> None:
         if self._identity not in (None, identity) or size < self.offset:
-            self.offset = self._line = 0
+            self.offset, self._line = (0 if self._rereads else size), 0
             self._skipping = False
         self._identity = identity
 

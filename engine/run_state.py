@@ -169,8 +169,7 @@ class RunState:
     # -- one method per event -----------------------------------------------------------------------------------
 
     def _started(self, event: ev.RunStarted) -> None:
-        if event.step < self.step:
-            self._rewind(event.step)
+        self._rewind(event.step)
         self.started, self.step, self.elapsed_s = event, event.step, event.elapsed_s
         self.ending, self.paused, self.heartbeat, self.steps_per_s = None, False, None, 0.0
         if event.step:
@@ -279,23 +278,23 @@ class RunState:
         if event.old > 0:
             self.lr *= event.new / event.old
         self.step = max(self.step, event.step)
-        self._lr_is(event, event.step, event.new)
+        self._lr_is(event, event.new)
         self._say(event.at, "info", f"learning rate {event.old:.4g} → {event.new:.4g} at step {event.step:,}")
 
-    def _lr_is(self, event: ev.LearningRateChanged | ev.RolledBack, step: int, lr: float) -> None:
+    def _lr_is(self, event: ev.LearningRateChanged | ev.RolledBack, lr: float) -> None:
         """Mark a change, which overrules those of later steps: they stem from a life of the run that is over."""
         self.lr_changes.apply(event)
-        self.markers = [marker for marker in self.markers if marker.step <= step or not marker.is_lr]
-        self.markers.append(Marker(step, f"lr {lr:.3g}", is_lr=True))
+        self.markers = [marker for marker in self.markers if marker.step <= event.step or not marker.is_lr]
+        self.markers.append(Marker(event.step, f"lr {lr:.3g}", is_lr=True))
 
     def _rolled_back(self, event: ev.RolledBack) -> None:
-        lr = self.base_lr
         self._rewind(event.step)
         self.step = event.step
-        if lr != event.lr:
-            self._lr_is(event, event.step, event.lr)
-        self.lr_changes.apply(event)
-        self._say(event.at, "warning", f"back from step {event.from_step:,} to {event.step:,}: {event.reason}")
+        self._mark(
+            event, "gone back", f"back from step {event.from_step:,} to {event.step:,}: {event.reason}", "warning"
+        )
+        if event.lr is not None:
+            self._lr_is(event, event.lr)
 
     def _skipped(self, event: ev.StepSkipped) -> None:
         self.step = max(self.step, event.step)
@@ -321,7 +320,9 @@ class RunState:
         self._mark(event, "stopped", f"stopped at step {event.step:,} ({event.reason})")
 
     def _failed(self, event: ev.RunFailed) -> None:
+        step = self.step  # one that failed while it was being prepared knows of none
         self._end(event, self.elapsed_s)
+        self.step = max(step, event.step)
         self._say(event.at, "error", event.error)
         if event.cure:
             self._say(event.at, "info", event.cure)
@@ -329,9 +330,9 @@ class RunState:
     def _end(self, event: ev.RunFinished | ev.RunStopped | ev.RunFailed, elapsed_s: float) -> None:
         self.ending, self.step, self.elapsed_s, self.paused = event, event.step, elapsed_s, False
 
-    def _mark(self, event: ev.AnyEvent, label: str, text: str) -> None:
+    def _mark(self, event: ev.AnyEvent, label: str, text: str, level: Literal["info", "warning"] = "info") -> None:
         self.markers.append(Marker(event.step, label))
-        self._say(event.at, "info", text)
+        self._say(event.at, level, text)
 
     def _say(self, at: float, level: Literal["info", "warning", "error"], text: str) -> None:
         self.lines.append(Line(at, level, text[:LINE_LIMIT]))

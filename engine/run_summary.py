@@ -60,8 +60,9 @@ def _apply_tail(state: RunState, events: list[ev.AnyEvent]) -> None:
     state.ending, state.paused = None, False
     state.apply_all(events)
     told = any(isinstance(event, (ev.RunPaused, ev.RunContinued, ev.RunStarted)) for event in events)
-    if state.heartbeat and not told:
-        state.paused = state.heartbeat.paused
+    beat = next((event for event in reversed(events) if isinstance(event, ev.Heartbeat)), None)
+    if beat is not None and not told:
+        state.paused = beat.paused
 
 
 def status_of(folder: RunFolder, state: RunState, now: float | None = None) -> Status:

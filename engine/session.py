@@ -92,6 +92,8 @@ class Session:
 
         A stop that comes while data is being loaded ends the run at once.
         """
+        if self._gave_up:
+            return
         if isinstance(command, cmd.Stop) and self._channel and self._worker and self._worker.abandon():
             self._gave_up = True
             elapsed_s = round(self.state.elapsed_s, 4)
@@ -169,6 +171,7 @@ class Session:
         known. A log that lags is waited for once, not at each checkpoint."""
         self._lock.check()
         log_bytes = channel.set_barrier().wait(LAGS_S if self._log_lags else LOGGED_WITHIN_S)
+        self._lock.check()  # it may have been taken over while this process was halted
         if self._log_error is not None:  # a checkpoint now would be of a step that the curve does not reach
             raise OSError(self._log_error.errno, f"{self._log_error.strerror}, not even for the event log")
         self._log_lags = log_bytes is None

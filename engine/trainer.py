@@ -20,18 +20,13 @@ from engine.figure_studio import FigureStudio
 from engine.inbox import Inbox
 from engine.keeper import Keeper, Progress
 from engine.meters import Meter, NotFinite
+from engine.recovery import Recovery, allowed_lr
 from engine.run_errors import mend
 from engine.run_folder import RunFolder
 from engine.schedules import lr_factor
 from engine.schema import RunConfig
-from engine.stepper import BadStep, GuardedStepper
 from engine.stopwatch import Stopwatch
 from engine.tasks.base import Observation, Task
-
-MOST_RETURNS = 20
-"""Times a run goes back to the same checkpoint before it gives up: its learning rate is a millionth by then."""
-MOST_SKIPS = 100
-"""Steps skipped in a row before a run gives up: its weights make no finite number of any batch."""
 
 
 class Due(NamedTuple):
@@ -72,7 +67,7 @@ class Trainer:
         folder: RunFolder,
         inbox: Inbox,
         publish: Callable[[ev.AnyEvent], None],
-        wait_until_logged: Callable[[], int | None] = lambda: None,
+        wait_until_logged: Callable[[], int | None] = lambda: 0,
         script: Iterable[Due] = (),
     ) -> None:
         self._config, self._settings = config, config.trainer
@@ -82,7 +77,7 @@ class Trainer:
         self._steps_per_epoch = len(self._batches)
         self._keeper = Keeper(task, folder, wait_until_logged)
         self._studio = FigureStudio(task, self._data, folder.figures, self._tell)
-        self._stepper = GuardedStepper(task)
+        self._recovery = Recovery(task, self._keeper)
         self._meter = Meter(task, self._settings.epochs * self._steps_per_epoch, self._settings.log_every, publish)
         self._split = "val" if self._data.val else "train"
         self._metric = f"{self._split}/{task.metric}" if task.metric else ""
@@ -93,11 +88,6 @@ class Trainer:
         self._lr = math.nan
         self._lr_stays = False
         self._ending: Ending | None = None
-        self._guarded_until = math.inf if self._settings.on_nonfinite == "skip" else 0
-        self._returns: deque[int] = deque(maxlen=MOST_RETURNS)
-        """Steps the run went back to of late."""
-        self._skips = 0
-        """Steps skipped in a row."""
         self._watch = Stopwatch()
         self._saved_at_s = 0.0
 
@@ -125,9 +115,9 @@ class Trainer:
             self._studio.keep(self.step, self._at.epoch)
         self._studio.draw(self.step)
         self._start_clock()
-        self._obey_waiting()
         while True:
             try:
+                self._obey_waiting()
                 self._train()
                 return
             except NotFinite as error:
@@ -141,11 +131,11 @@ class Trainer:
     def _train_epoch(self) -> None:
         """The rest of the current epoch: all of it, or less after a resume or a command to stop."""
         at, meter, elapsed_s = self._at, self._meter, self._watch.elapsed_s
-        take_step = self._take_guarded_step if self.step < self._guarded_until else self._task.train_step
+        take_step = self._take_guarded_step if self._recovery.looks_at(at.step) else self._task.train_step
         end = (at.epoch + 1) * self._steps_per_epoch
         for inputs, targets in self._batches.epoch(at.epoch, at.step + self._steps_per_epoch - end):
             if at.due or self._script:
-                self._obey_due()
+                self._follow_script()
                 if self._ending is not None:
                     return
             if not self._lr_stays:
@@ -221,8 +211,18 @@ class Trainer:
         ending = self._ending or Ending(True)
         self._studio.draw(self.step)
         self._save("end" if ending.is_finished or ending.reason == "asked" else "signal")
+        self._answer_last()
         ended = ev.RunFinished if ending.is_finished else ev.RunStopped
         self._tell(ended(step=self.step, elapsed_s=self._elapsed_s(), reason=ending.reason))
+
+    def _answer_last(self) -> None:
+        """What was asked while the run came to its end: done if it still makes sense, refused with a word if not."""
+        while self._inbox:
+            command = self._inbox.take()
+            if isinstance(command, (cmd.SaveCheckpoint, cmd.Ask)):
+                self._obey(command)
+            elif not isinstance(command, cmd.Stop):
+                self._refuse(type(command).__name__.lower(), "the run is at its end")
 
     def _tell(self, event: ev.AnyEvent) -> None:
         """Publish `event` after the rows of the steps before it."""
@@ -240,59 +240,30 @@ class Trainer:
     # -- numbers that are not finite ----------------------------------------------------------------------------
 
     def _take_guarded_step(self, inputs: Tensor, targets: Tensor) -> Observation | None:
-        """A step whose loss and gradients are looked at before they are used; None if its update was not made."""
-        try:
-            observation = self._stepper.take(inputs, targets)
-            self._skips = 0
-            return observation
-        except BadStep as bad:
-            self._skips += 1
-            if self._settings.on_nonfinite != "skip" or self._skips > MOST_SKIPS:
-                raise NotFinite(self.step + 1, 1, self._lr, bad.what, bad.layer, is_found=True) from None
-            self._flush()
-            self._tell(ev.StepSkipped(step=self.step + 1, what=bad.what, layer=bad.layer, lr=self._lr))
-            return None
+        """A step whose numbers are looked at before they are used; None if its update was not made."""
+        taken = self._recovery.take_step(self._at, self._lr, inputs, targets)
+        if not isinstance(taken, ev.StepSkipped):
+            return taken
+        self._flush()
+        self._tell(taken)
+        return None
 
     def _recover(self, error: NotFinite) -> None:
-        """Go back to the last checkpoint: to go on from there more slowly, or to find the very step that failed.
-
-        The loop itself looks at losses only now and then, since looking takes as long as a small step. Trained again
-        from the checkpoint the same step fails, and this time every number is looked at before it is used.
+        """Go back to the last checkpoint, if that may help.
 
         Raises:
-            NotFinite: that step was found, or going back has not helped. The last checkpoint stays what it was: the
-                weights of the step before may be finite, and ruined.
+            NotFinite: it does not.
         """
-        error.run, error.base_lr, error.good_step = self._keeper.run, self._at.base_lr, self._keeper.last_step
         if error.is_found:
             self._flush()
-            raise error if self._keeper.can_be_kept() else error.of_weights(self.step)
-        from_step = max(self.step, error.step)
-        self._meter.forget()
-        self._at, self._lr_stays = self._keeper.go_back(), False
-        self._returns.append(self.step)
-        halves = self._settings.on_nonfinite == "halve"
-        if self._returns.count(self.step) >= (MOST_RETURNS if halves else 2):
-            raise error
-        if self._ending is not None and not self._ending.is_finished:
-            then = "the run was to stop, and stops here"
-        else:
+        is_to_stop = self._ending is not None and not self._ending.is_finished
+        self._at, event = self._recovery.go_back(error, self._at, is_to_stop)
+        if not is_to_stop:
             self._ending = None
-            then = self._go_slower(error.base_lr) if halves else self._look_closely(from_step)
-        reason = f"{error}; {then}"
-        self._tell(ev.RolledBack(step=self.step, from_step=from_step, lr=self._at.base_lr, reason=reason))
-
-    def _go_slower(self, lr: float) -> str:
-        at = self._at
-        at.base_lr, at.due = allowed_lr(min(lr, at.base_lr) / 2), []
-        return f"gone back with half the learning rate, {at.base_lr:.4g}"
-
-    def _look_closely(self, until: int) -> str:
-        self._guarded_until = until
-        # told of again, since all that was told of those steps is void
-        again = [Due(change.step, cmd.SetLearningRate(lr=change.lr)) for change in self._at.due]
-        self._script, self._at.due = deque(sorted([*again, *self._script], key=lambda due: due.step)), []
-        return "gone back to find the very step"
+        self._lr, self._lr_stays = math.nan, False  # the optimizer has that of the checkpoint
+        self._meter.forget()
+        self._studio.forget()
+        self._publish(event)
 
     # -- learning rate ------------------------------------------------------------------------------------------
 
@@ -306,6 +277,7 @@ class Trainer:
 
     def _change_lr(self, lr: float) -> None:
         at = self._at
+        self._do_again()
         self._flush()
         self._lr_stays = False
         at.due = []  # who changes it now overrules what was asked for before a crash
@@ -314,14 +286,18 @@ class Trainer:
 
     # -- commands -----------------------------------------------------------------------------------------------
 
-    def _obey_due(self) -> None:
-        """What was done at this step before a crash is done again, without a word; then what a script has here."""
+    def _do_again(self) -> None:
+        """What was done at this step before a crash is done again, without a word: the log tells of it already."""
         due = self._at.due
         while due and due[0].step <= self.step:
             self._flush()
             self._at.base_lr, self._lr_stays = due.pop(0).lr, False
+
+    def _follow_script(self) -> None:
+        self._do_again()
         while self._script and self._script[0].step <= self.step and self._ending is None:
-            self._obey(self._script.popleft().command)
+            self._obey(self._script[0].command)
+            self._script.popleft()
 
     def _obey_waiting(self) -> None:
         while self._inbox and self._ending is None:
@@ -397,12 +373,12 @@ class Trainer:
         """
         at = self._at
         self._flush()
-        if not self._keeper.can_be_kept():
+        if not self._keeper.weights_are_finite():
             raise NotFinite(at.step, 1, self._lr, "weights")
         began_s = time.perf_counter()
         self._saved_at_s = at.elapsed_s = self._watch.elapsed_s()
         try:
-            name = self._keeper.save(at, is_kept=reason == "asked")
+            name = self._keeper.save(at, is_kept=reason == "asked", is_owed=reason != "schedule")
         except OSError as error:
             text = f"checkpoint at step {at.step:,} could not be written ({error.strerror}); the one before it stays"
             if reason in ("end", "signal"):
@@ -411,8 +387,3 @@ class Trainer:
             return
         took_s = round(time.perf_counter() - began_s, 4)
         self._tell(ev.CheckpointSaved(step=at.step, folder=f"checkpoints/{name}", reason=reason, took_s=took_s))
-
-
-def allowed_lr(lr: float) -> float:
-    """The nearest learning rate that a person may set, in as many digits as are shown."""
-    return min(max(float(f"{lr:.6g}"), 1e-12), 100.0)

@@ -45,7 +45,7 @@ class Worker:
         data_dir: Path,
         inbox: Inbox,
         publish: Callable[[AnyEvent], None],
-        wait_until_logged: Callable[[], int | None] = lambda: None,
+        wait_until_logged: Callable[[], int | None] = lambda: 0,
         script: Iterable[Due] = (),
     ) -> None:
         self._config, self._folder, self._data_dir = config, folder, data_dir
@@ -54,7 +54,7 @@ class Worker:
         self._trainer: Trainer | None = None
         self._task: Task | None = None
 
-        self._abandoned = False
+        self._abandoned = self._is_over = False
         self._guard = threading.Lock()
         self.device: torch.device | None = None
         """Where it computes, once that is known."""
@@ -71,7 +71,7 @@ class Worker:
             Whether it was given up. If not, training has begun, and a command will stop it.
         """
         with self._guard:
-            self._abandoned = self._trainer is None
+            self._abandoned = self._trainer is None and not self._is_over
             return self._abandoned
 
     @property
@@ -89,7 +89,11 @@ class Worker:
                 self._trainer = trainer
             trainer.run()
         except BaseException as error:  # the boundary of the run: its failure is an event, even a user's sys.exit
-            self._publish(self._failure(error))
+            failure = self._failure(error)
+            with self._guard:
+                self._is_over = True
+                if not self._abandoned:
+                    self._publish(failure)
 
     def _failure(self, error: BaseException) -> RunFailed:
         size, fits = self._config.trainer.batch_size, None

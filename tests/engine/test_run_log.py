@@ -174,3 +174,16 @@ def test_any_bytes_in_any_pieces_give_the_same_as_all_at_once(pieces: list[bytes
     assert found == expected
     assert piecemeal.damages == whole.damages
     assert {"n": len(pieces) - 1} in found or not pieces
+
+
+def test_a_log_put_in_the_place_of_another_may_be_taken_for_read(tmp_path: Path) -> None:
+    path = tmp_path / "log"
+    reader = LogReader(path, decode, rereads=False)
+    path.write_bytes(line(1) + b"\n")
+    assert numbers(reader) == [1]
+    other = tmp_path / "other"
+    other.write_bytes(line(1) + b"\n" + line(2) + b"\n")
+    other.replace(path)
+    assert numbers(reader) == []
+    LogWriter(path).append(line(3))
+    assert numbers(reader) == [3]

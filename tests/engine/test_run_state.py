@@ -146,7 +146,7 @@ def test_what_lies_after_the_step_gone_back_to_is_void() -> None:
     state.apply(ev.RolledBack(step=12, from_step=31, lr=0.05, reason="the loss became NaN"))
     assert (state.step, state.base_lr) == (12, 0.05)
     assert list(state.series["train/loss"].steps) == [10]
-    assert [(marker.step, marker.label) for marker in state.markers] == [(12, "lr 0.05")]
+    assert [(marker.step, marker.label) for marker in state.markers] == [(12, "gone back"), (12, "lr 0.05")]
     assert "back from step 31 to 12: the loss became NaN" in state.lines[-1].text
 
 

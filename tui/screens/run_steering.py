@@ -52,7 +52,7 @@ class Steering:
         follower, warnings = self._follower, []
         for event in follower.rejections:
             warnings.append(f"{plain(event.command)}: {plain(event.reason)}")
-            self._asks = [ask for ask in self._asks if type(ask.command).__name__ != event.command]
+            self._asks = [ask for ask in self._asks if type(ask.command).__name__.lower() != event.command]
         follower.rejections.clear()
         waiting = [ask for ask in self._asks if not ask.is_answered(follower.state)]
         self._asks = []
