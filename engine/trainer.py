@@ -277,7 +277,6 @@ class Trainer:
 
     def _change_lr(self, lr: float) -> None:
         at = self._at
-        self._do_again()
         self._flush()
         self._lr_stays = False
         at.due = []  # who changes it now overrules what was asked for before a crash
@@ -300,6 +299,7 @@ class Trainer:
             self._script.popleft()
 
     def _obey_waiting(self) -> None:
+        self._do_again()
         while self._inbox and self._ending is None:
             command = self._inbox.take()
             try:

@@ -33,8 +33,19 @@ from tests.faults.curve import assert_every_step_once
 Tally = Callable[[str, int], None]
 
 TRAP = """
+import pathlib
+
 import torch
 from torch import nn
+
+class HugeSlope(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx, x):
+        return x.clone()
+
+    @staticmethod
+    def backward(ctx, slope):
+        return torch.full_like(slope, 5e36)
 
 class InfiniteSlope(torch.autograd.Function):
     @staticmethod
@@ -46,24 +57,27 @@ class InfiniteSlope(torch.autograd.Function):
         return slope * float("inf")
 
 class Trap(nn.Module):
-    def __init__(self, at, spoils):
+    def __init__(self, at, spoils, while_there_is):
         super().__init__()
-        self.at, self.spoils = at, spoils
+        self.at, self.spoils, self.armed = at, spoils, pathlib.Path(while_there_is) if while_there_is else None
         self.register_buffer("calls", torch.tensor(0))
 
     def forward(self, x):
         if self.training:
             self.calls += 1
-            if self.at and self.calls == self.at:
-                return InfiniteSlope.apply(x) if self.spoils == "gradient" else x * float("nan")
+            if self.at and self.calls == self.at and (self.armed is None or self.armed.exists()):
+                if self.armed is not None:
+                    self.armed.unlink()
+                slopes = {"gradient": InfiniteSlope, "weights": HugeSlope}
+                return slopes[self.spoils].apply(x) if self.spoils in slopes else x * float("nan")
         marked = (x.detach().abs() > 1e5).any(dim=1, keepdim=True)
         return x.masked_fill(marked, float("nan")) if self.spoils == "rows" else x
 
 class Net(nn.Module):
-    def __init__(self, input_shape, outputs, at=0, spoils="loss"):
+    def __init__(self, input_shape, outputs, at=0, spoils="loss", while_there_is=""):
         super().__init__()
         self.first = nn.Linear(input_shape[0], 8)
-        self.trap = Trap(at, spoils)
+        self.trap = Trap(at, spoils, while_there_is)
         self.drop = nn.Dropout(0.1)
         self.last = nn.Linear(8, outputs)
 
@@ -81,14 +95,16 @@ EPOCH = 8
 """Steps in an epoch of these rows."""
 
 
-def trapped(folder: Path, bad_rows: int = 0, args: dict[str, Any] | None = None, **trainer: Any) -> RunFolder:
+def trapped(
+    folder: Path, bad_rows: int = 0, args: dict[str, Any] | None = None, lr: float = 0.01, **trainer: Any
+) -> RunFolder:
     """A run of a network that makes an infinity at a given step, or of given rows."""
     net = write(folder, TRAP)
     tree = {
         "task": {"kind": "classification"},
         "data": {"kind": "custom", "target": f"{net}:load", "args": {"bad_rows": bad_rows}},
         "model": {"kind": "custom", "target": f"{net}:Net", "args": args or {}},
-        "optimizer": {"kind": "adam", "lr": 0.01},
+        "optimizer": {"kind": "adam", "lr": lr} if lr < 1 else {"kind": "sgd", "lr": lr},
         "trainer": {"epochs": 20, "batch_size": 8, "log_every": 3, "device": "cpu", "threads": 1, **trainer},
     }
     return create_run(folder / "runs", validate(tree), folder)
