@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import os
 import threading
+import time
 import zipfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -17,11 +18,14 @@ from engine.csv_shape import held_out_rows
 
 COUNTED_NAMES = 300_000
 """A larger folder is not counted while somebody types."""
+COUNTED_S = 0.5
+"""Nor one that takes longer."""
 FILE_LIMIT_BYTES = 256 << 20
 """A larger member of an archive is no picture but a trap."""
 SUFFIXES = frozenset(("jpg", "jpeg", "png", "bmp", "gif", "webp", "tif", "tiff", "ppm", "pgm", "pbm"))
 VAL_NAMES = ("val", "valid", "validation", "test")
 SPLIT_NAMES = frozenset(("train", *VAL_NAMES))
+TOO_LARGE = "holds too much to be counted in passing"
 DEPTH_LIMIT = 32
 """What lies deeper is not looked at."""
 ENCRYPTED = 0x1
@@ -174,6 +178,8 @@ def open_source(path: Path) -> Iterator[Source]:
 class _Directory:
     def __init__(self, path: Path, limit: int | None = None) -> None:
         self._path, self._left = path, limit
+        self._until_s = time.monotonic() + COUNTED_S
+        self.is_too_large = False
 
     def names(self) -> Folder:
         return self._scan(self._path, "", frozenset())
@@ -198,8 +204,9 @@ class _Directory:
     def _count(self) -> None:
         if self._left is not None:
             self._left -= 1
-            if self._left < 0:
-                raise LayoutError("holds too much to be counted in passing")
+            if self._left < 0 or time.monotonic() > self._until_s:
+                self.is_too_large = True
+                raise LayoutError(TOO_LARGE)
 
     def open(self, path: str) -> BinaryIO:
         return (self._path / path).open("rb")
@@ -271,11 +278,26 @@ def folder_shape(path: Path, val_share: float) -> tuple[int, int, int | None]:
     """
     path = find_pictures(path)
     if path.is_dir():
-        layout = find_layout(_Directory(path, COUNTED_NAMES).names())
+        layout = _layout_of_folder(path)
     else:
         status = path.stat()
         layout = _layout_of_zip(path, status.st_mtime_ns, status.st_size)
     return len(layout.class_names), *layout.rows(val_share)
+
+
+_too_large: dict[Path, float] = {}
+"""Folders that could not be counted in passing, and until when that need not be tried again."""
+
+
+def _layout_of_folder(path: Path) -> Layout:
+    if time.monotonic() < _too_large.get(path, 0.0):
+        raise LayoutError(TOO_LARGE)
+    source = _Directory(path, COUNTED_NAMES)
+    try:
+        return find_layout(source.names())
+    finally:
+        if source.is_too_large:
+            _too_large[path] = time.monotonic() + 100 * COUNTED_S
 
 
 @lru_cache(maxsize=8)

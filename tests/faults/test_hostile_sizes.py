@@ -16,8 +16,10 @@ import pytest
 
 from engine import commands as cmd
 from engine import events as ev
+from engine import folder_shape as shapes
 from engine.checkpoint import STATE, WEIGHTS, CheckpointError, load_checkpoint
 from engine.figures import FigureError, load_figure
+from engine.folder_shape import folder_shape
 from engine.places import user_presets_dir
 from engine.run_folder import RunFolder, RunFolderError
 from engine.run_log import CHUNK_BYTES, LINE_LIMIT_BYTES
@@ -186,6 +188,22 @@ def test_configurations_that_wind_and_wind_are_refused_soon(run: RunFolder, tmp_
         load_preset(str(tmp_path / "strange.toml"))
     assert len(str(told.value)) < 12_000
     assert "\n" not in str(told.value)
+
+
+def test_folders_too_large_to_count_are_not_counted_while_somebody_types(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "cats").mkdir()
+    for number in range(200):
+        (tmp_path / "cats" / f"{number}.png").touch()
+    assert folder_shape(tmp_path, 0) == (1, 200, None)
+    monkeypatch.setattr(shapes, "COUNTED_S", 0.0)
+    with pytest.raises(ValueError, match="holds too much"):
+        folder_shape(tmp_path, 0)
+    monkeypatch.setattr(shapes._Directory, "names", None)  # it is not even tried again
+    shapes._too_large[tmp_path] += 60
+    with pytest.raises(ValueError, match="holds too much"):
+        folder_shape(tmp_path, 0)
 
 
 def test_pictures_that_unpack_to_gigabytes_are_refused(tmp_path: Path) -> None:
