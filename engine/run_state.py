@@ -182,9 +182,13 @@ class RunState:
     def _rewind(self, step: int) -> None:
         """A resumed run trains the steps after its checkpoint again: what was seen of them is void, but the learning
         rate will be changed again where it was changed."""
-        for series in self.series.values():
-            series.cut(step)
-        self.latest = {key: _last(series) for key, series in self.series.items() if len(series)}
+        for key, series in self.series.items():
+            if len(series) and series.steps[-1] > step:
+                series.cut(step)
+                if len(series):
+                    self.latest[key] = _last(series)
+                else:
+                    self.latest.pop(key, None)
         self.markers = [marker for marker in self.markers if marker.step <= step or marker.is_lr]
         for kept in self.kept.values():
             while kept and kept[-1].step > step:
