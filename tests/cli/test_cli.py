@@ -74,7 +74,7 @@ def test_help_is_no_error(dltui: Dltui, argv: list[str]) -> None:
 def test_the_help_knows_every_command(dltui: Dltui) -> None:
     listed = dltui("--help").out
     _, commands = make_parsers()
-    assert len(commands) == 13
+    assert len(commands) == 14
     for name in commands:
         assert f"\n  {name} " in listed
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shutil
-import time
 from pathlib import Path
 
 import pytest
@@ -113,7 +112,7 @@ async def test_a_folder_that_goes_away_is_told_of_and_may_come_back(folder: RunF
 
 async def test_a_run_whose_process_has_gone_has_died_and_is_not_waited_for(folder: RunFolder) -> None:
     (folder.path / "console.log").write_text("no such module\n")
-    follower = follow(folder, now=time.time())
+    follower = follow(folder, now=(folder.path / "config.toml").stat().st_mtime)
     await follower.poll()
     assert follower.status == "starting"
     follower.has_no_engine, follower._status_due_s = True, 0.0

@@ -156,9 +156,9 @@ async def test_checkpoint(opened: Opener) -> None:
 async def test_a_refusal_of_the_engine_is_told(opened: Opener) -> None:
     async with opened(scenes.classifier) as table:
         await table.press("space")
-        rejected = ev.CommandRejected(step=424, at=s.BEGAN_AT + 12, command="Pause", reason="[b]paused already[/b]")
+        rejected = ev.CommandRejected(step=424, at=s.BEGAN_AT + 12, command="pause", reason="[b]paused already[/b]")
         assert "pausing…" not in await table.engine_says(rejected)
-        assert "Pause: [b]paused already[/b]" in table.notes()
+        assert "pause: [b]paused already[/b]" in table.notes()
 
 
 async def test_a_finished_run_answers_with_a_word(opened: Opener) -> None:
