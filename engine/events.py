@@ -130,7 +130,7 @@ class RolledBack(Event, frozen=True, tag=True):
     from_step: Count
     reason: str
     lr: float | None = None
-    """The optimizer's lr from `step` on, if another than it was; if not, later changes are made again at their steps."""
+    """The optimizer's lr from `step` on, if another; if not, later changes are made again at their steps."""
 
 
 class StepSkipped(Event, frozen=True, tag=True):

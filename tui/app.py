@@ -33,6 +33,7 @@ from tui.settings import load_theme, save_theme
 from tui.themes import THEMES
 
 HOST_CHECK_S = 0.5
+WARM_LATER_S = 10.0
 HANGUP_GRACE_S = 2.0
 WIDE_FROM = 110
 
@@ -132,8 +133,10 @@ class DltuiApp(KeysInOrder):
         self.set_interval(HOST_CHECK_S, self._report_dead_hosts)
         if not self.is_headless:
             self.call_after_refresh(_tame_garbage_collection)
-        if self._warm:
+        if self._warm and self.opening is None:
             self.call_after_refresh(self._warm_up)
+        elif self._warm:  # who comes to see a run starts none soon, and wants both cores now
+            self.set_timer(WARM_LATER_S, self._warm_up)
 
     def on_unmount(self) -> None:
         """Let the unused warm host go."""
