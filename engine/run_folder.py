@@ -11,8 +11,6 @@ from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 
-import tomlkit
-
 from engine import commands, events
 from engine.own_file import read_own
 from engine.places import data_dir, expanded
@@ -200,6 +198,8 @@ def _publish(draft: Path, runs: Path, name: str, stem: str) -> Path:
 
 def write_config(path: Path, config: RunConfig, data: Path) -> None:
     """Write `config` as TOML that `--config` takes back, with the data folder above it."""
+    import tomlkit  # takes a while, and viewers write none
+
     path.write_text(tomlkit.dumps({"data_dir": str(data), **config.model_dump(mode="json")}), "utf-8")
 
 

@@ -14,8 +14,6 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
-import tomlkit
-
 from engine.own_file import read_own
 from engine.places import expanded, user_presets_dir
 from engine.schema import ConfigError, RunConfig, overlay, validate
@@ -202,6 +200,8 @@ def save_preset(name: str, tree: Mapping[str, Any]) -> Path:
         config = validate({**tree, "preset": name})
     except ConfigError as error:
         raise PresetError(str(error)) from None
+    import tomlkit  # takes a while, and only writing needs it
+
     folder = user_presets_dir()
     draft = ""
     try:

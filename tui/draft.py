@@ -9,8 +9,6 @@ from math import isfinite
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import tomlkit
-
 from engine.schema import ConfigError, DataFacts, RunConfig, validate
 from engine.schema.custom import anchored
 from engine.schema.fields import SECTIONS, FieldSpec, fields_of, known_kinds, pattern_in_words, section_models
@@ -252,12 +250,20 @@ def text_of(value: Any) -> str:
         case list() | tuple():
             return ", ".join(map(text_of, value))
         case Mapping():
-            return ", ".join(f"{tomlkit.key(key).as_string()} = {_toml_text(item)}" for key, item in value.items())
+            return ", ".join(f"{_toml_key(key)} = {_toml_text(item)}" for key, item in value.items())
         case _:
             return str(value)
 
 
+def _toml_key(key: str) -> str:
+    import tomlkit  # takes a while, and few fields are tables
+
+    return tomlkit.key(key).as_string()
+
+
 def _toml_text(value: Any) -> str:
+    import tomlkit
+
     match value:
         case Mapping():
             return f"{{{text_of(value)}}}"
