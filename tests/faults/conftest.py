@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import os
 import random
 import secrets
 import subprocess
 import sys
 from collections import Counter
 from collections.abc import Callable, Iterator
+from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -77,17 +79,24 @@ def pytest_runtest_logreport(report: pytest.TestReport) -> None:
 
 
 def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> None:
-    """Print the table; after a full run without failures, keep it in docs/reliability.md."""
-    for what, seconds in sorted(_longest.items()):
-        terminalreporter.write_line(f"at most {seconds:.2f} s {what}")
+    """Print the tables; after a full run without failures, keep them in docs/reliability.md."""
     if not _tallies:
         return
-    rows = [f"| {promise} | {count:,} |" for promise, count in sorted(_tallies.items())]
-    table = "\n".join(["| tried | times |", "|---|---:|", *rows])
+    tables = _tables()
     terminalreporter.section("faults")
-    terminalreporter.write_line(table)
+    terminalreporter.write_line(tables)
     is_whole = [Path(name).name for name in config.args] == ["faults"] and not config.getoption("keyword")
     if config.getoption("--torture") and is_whole and not terminalreporter.stats.get("failed") and COUNTS.exists():
         text = COUNTS.read_text("utf-8")
         before, _, rest = text.partition(BEGIN)
-        COUNTS.write_text(f"{before}{BEGIN}\n{table}\n{END}{rest.partition(END)[2]}", "utf-8")
+        COUNTS.write_text(f"{before}{BEGIN}\n{tables}\n{END}{rest.partition(END)[2]}", "utf-8")
+
+
+def _tables() -> str:
+    """What was tried how often, and what took how long at most while everything else was being tried as well."""
+    counts = [f"| {promise} | {count:,} |" for promise, count in sorted(_tallies.items())]
+    times = [f"| {what} | {seconds:.2f} s |" for what, seconds in sorted(_longest.items())]
+    when = f"On {date.today()}, on {os.cpu_count()} cores:"
+    if times:
+        times = ["", "Longest times meanwhile, with all cores busy:", "", "| | at most |", "|---|---:|", *times]
+    return "\n".join([when, "", "| tried | times |", "|---|---:|", *counts, *times])

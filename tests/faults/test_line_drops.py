@@ -62,7 +62,7 @@ def test_a_run_outlives_its_line_and_the_next_login_is_back_in_it(
     (begun,) = [event for event in events_of(run) if isinstance(event, ev.RunStarted)]
     cuts = CUTS * times(1, 10)
     for cut in cuts:
-        rate = raise_rate(screen)
+        rate = raise_rate(screen, run)
         cut_at = cut_line(cut, screen, server)
         wait_until(lambda cut_at=cut_at: last_row(run).at > cut_at + 1, "steps after the cut")
         screen = server.terminal()
@@ -114,12 +114,18 @@ def attach(screen: Screen) -> float:
     return time.monotonic() - began_s
 
 
-def raise_rate(screen: Screen) -> str:
-    """Press + and wait until it is done; returns the new learning rate, as the log has it."""
-    before = re.findall(r"→ ([0-9.e-]+) at step", screen.look(0))
+def raise_rate(screen: Screen, run: Path) -> str:
+    """Press + and wait until it is done and said so; returns the new learning rate, as the log pane has it."""
+    before = len(rates(run))
     screen.press("+")
-    wait_until(lambda: len(re.findall(r"→ ([0-9.e-]+) at step", screen.look(0.1))) > len(before), "the new rate")
-    return re.escape(re.findall(r"→ ([0-9.e-]+) at step", screen.look(0))[-1])
+    wait_until(lambda: len(rates(run)) > before, "the new rate")
+    rate = re.escape(f"{rates(run)[-1]:.4g}")
+    screen.wait_for(rf"→ {rate} at step")
+    return rate
+
+
+def rates(run: Path) -> list[float]:
+    return [event.new for event in events_of(run) if isinstance(event, ev.LearningRateChanged)]
 
 
 def viewer_below(server: SshServer) -> psutil.Process:
