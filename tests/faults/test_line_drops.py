@@ -60,7 +60,7 @@ def test_a_run_outlives_its_line_and_the_next_login_is_back_in_it(
     begin_in(screen)
     wait_for_step(run, 200)
     (begun,) = [event for event in events_of(run) if isinstance(event, ev.RunStarted)]
-    cuts = CUTS * times(1, 10)
+    cuts = CUTS * times(1, 4)
     for cut in cuts:
         rate = raise_rate(screen, run)
         cut_at = cut_line(cut, screen, server)
