@@ -118,7 +118,8 @@ def raise_rate(screen: Screen, run: Path) -> str:
     """Press + and wait until it is done and said so; returns the new learning rate, as the log pane has it."""
     before = len(rates(run))
     screen.press("+")
-    wait_until(lambda: len(rates(run)) > before, "the new rate")
+    # looking takes what the screen sends: one whose terminal takes nothing waits for it, keys and all
+    wait_until(lambda: screen.look(0.1) and len(rates(run)) > before, "the new rate")
     rate = re.escape(f"{rates(run)[-1]:.4g}")
     screen.wait_for(rf"→ {rate} at step")
     return rate
