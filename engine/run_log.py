@@ -121,6 +121,7 @@ class LogReader(Generic[T]):
         """Items of the next `CHUNK_BYTES` that hold any.
 
         Empty at the file's end, while there is no file, and where `SKIP_BYTES` hold nothing: then `offset` has moved.
+
         Raises:
             OSError: the file exists but can't be read.
         """

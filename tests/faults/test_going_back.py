@@ -9,7 +9,6 @@ import pytest
 
 from engine import commands as cmd
 from engine import events as ev
-from engine.replay import replay
 from engine.run_folder import RunFolder
 from engine.run_state import RunState
 from engine.session import Session
@@ -17,7 +16,7 @@ from engine.tasks.classification import ClassificationTask
 from engine.trainer import Due
 from tests.engine.helpers import collect, last_weights, make_run, recorded, same_bits
 from tests.faults.curve import assert_every_step_once
-from tests.faults.test_control import forget_what_followed_the_checkpoint, steer
+from tests.faults.test_control import forget_what_followed_the_checkpoint, replay_in_thread, steer
 from tests.faults.test_numbers_hurt import EPOCH, told, trapped
 
 KEPT = Due(10, cmd.SaveCheckpoint())
@@ -50,16 +49,6 @@ async def test_what_does_not_come_again_leaves_no_trace_in_the_weights(tmp_path:
     assert state_of(hurt).base_lr == 0.004
     found = replay_in_thread(hurt, tmp_path)
     assert found.is_same
-
-
-def replay_in_thread(folder: RunFolder, runs: Path) -> Any:
-    """A replay has a loop of its own."""
-    from concurrent.futures import ThreadPoolExecutor
-
-    with pytest.MonkeyPatch.context() as patch, ThreadPoolExecutor(1) as pool:
-        # signals reach the main thread only
-        patch.setattr("engine.console._Signals", lambda session: type("NoSignals", (), {"received": ""})())
-        return pool.submit(replay, folder, runs).result()
 
 
 async def test_a_rate_acknowledged_before_a_stop_upon_bad_numbers_is_set_again_on_resume(tmp_path: Path) -> None:
