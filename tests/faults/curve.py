@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from engine import events as ev
+from engine.run_folder import RunFolder
+from engine.run_state import RunState
 
 
 def effective(events: Iterable[ev.AnyEvent]) -> list[ev.AnyEvent]:
@@ -29,3 +31,10 @@ def assert_every_step_once(events: Iterable[ev.AnyEvent]) -> int:
                 assert step == last + 1
                 last = step
     return last
+
+
+def state_of(run: RunFolder) -> RunState:
+    """What is known of a run, whatever its log went through."""
+    state = RunState()
+    state.apply_all(run.read_events().read_all())
+    return state

@@ -21,12 +21,12 @@ from engine import events as ev
 from engine.checkpoint import load_checkpoint
 from engine.places import data_dir, runs_dir
 from engine.run_folder import RunFolder, create_run
-from engine.run_state import RunState
 from engine.run_summary import status_of
 from presets import load_preset
 from tests.e2e.processes import events_of, start, wait_for_step, wait_until
 from tests.engine.helpers import stop_at
 from tests.engine.user_code import write
+from tests.faults.curve import state_of
 from tui.launcher import HOST
 
 WITHIN_S = 30.0
@@ -207,13 +207,6 @@ def end(process: subprocess.Popen[str], number: signal.Signals) -> float:
 def wait_until_reached(engine: Engine) -> None:
     """Until the engine dwells where it was told to."""
     wait_until((engine.code / "reached").exists, "the place where the engine dwells")
-
-
-def state_of(folder: RunFolder) -> RunState:
-    """What is known of a run."""
-    state = RunState()
-    state.apply_all(events_of(folder.path))
-    return state
 
 
 def assert_stopped_whole(folder: RunFolder, number: signal.Signals, has_begun: bool) -> None:

@@ -24,7 +24,7 @@ from engine.run_state import RunState
 from engine.run_summary import status_of
 from tests.e2e.processes import wait_until
 from tests.engine.helpers import collect, last_weights, make_run, recorded, same_bits, stop_at
-from tests.faults.curve import assert_every_step_once
+from tests.faults.curve import assert_every_step_once, state_of
 from tests.faults.stand_in import altered, without_privileges
 
 TALKATIVE: dict[str, Any] = {
@@ -50,12 +50,6 @@ def train(run: RunFolder) -> str:
     except RunFolderError as error:
         return str(error)
     return f"{ending.error}; {ending.cure}" if isinstance(ending, ev.RunFailed) else ""
-
-
-def state_of(run: RunFolder) -> RunState:
-    state = RunState()
-    state.apply_all(run.read_events().read_all())
-    return state
 
 
 # -- disks --------------------------------------------------------------------------------------------------------

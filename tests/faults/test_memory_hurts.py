@@ -21,14 +21,13 @@ from engine.batch_search import largest_batch_that_fits
 from engine.checkpoint import load_checkpoint
 from engine.data import load_data
 from engine.run_folder import RunFolder
-from engine.run_state import RunState
 from engine.run_summary import status_of, summarize
 from engine.tasks import _TASKS, Observation, Task
 from engine.tasks.classification import ClassificationTask
 from engine.tasks.supervised import Supervised
 from tests.e2e.processes import wait_until
 from tests.engine.helpers import collect, last_weights, make_run, recorded, same_bits, stop_at
-from tests.faults.curve import assert_every_step_once
+from tests.faults.curve import assert_every_step_once, state_of
 
 
 @pytest.fixture(autouse=True)
@@ -197,9 +196,3 @@ def test_a_run_killed_by_the_system_for_want_of_memory_shows_as_died_and_goes_on
     assert resumed.started.step == saved > 0
     assert resumed.step >= saved + 40
     assert_every_step_once(recorded(run))
-
-
-def state_of(run: RunFolder) -> RunState:
-    state = RunState()
-    state.apply_all(run.read_events().read_all())
-    return state
