@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from torch.jit import ScriptModule
 
 from engine.guard import Guard, NonFiniteFound, all_finite
-from engine.kept import Kept
+from engine.kept import Kept, tensors_of
 from engine.tasks.base import Task
 
 
@@ -33,7 +33,7 @@ def find_layer(task: Task, inputs: Tensor, targets: Tensor) -> str:
 
 
 def _taken_again(task: Task, inputs: Tensor, targets: Tensor) -> str:
-    kept, guard = Kept(task.modules.values(), task.optimizers.values()), task.guard
+    kept, guard = Kept(tensors_of(task.modules.values()), task.optimizers.values()), task.guard
     task.guard = Guard()
     try:
         with _uncompiled(task), _watching(task.modules) as watch:

@@ -11,6 +11,7 @@ from typing import Any
 
 import torch
 
+from engine.capturable import make_plain
 from engine.checkpoint import Checkpoint, CheckpointError, CheckpointStore, random_states, restore_random_states
 from engine.data.bundle import DataError
 from engine.guard import finite_weights
@@ -146,6 +147,7 @@ class Keeper:
         checkpoint.load_into(self._task.modules)
         for name, optimizer in self._task.optimizers.items():
             optimizer.load_state_dict(state["optimizers"][name])
+        make_plain(self._task.optimizers.values())
         self._task.load_extra_state(state["task"])
         restore_random_states(state["random"], self._task.device)
         known = {item.name: state[item.name] for item in fields(Progress) if item.name in state}

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import torch
 from torch import Tensor
 
 from engine.blame import find_layer
-from engine.checkpoint import random_states, restore_random_states
 from engine.guard import Guard, NonFiniteFound
+from engine.kept import Kept
 from engine.tasks.base import Observation, Task
 
 
@@ -31,31 +30,17 @@ class GuardedStepper:
         Raises:
             BadStep: a loss or a gradient was not finite; weights, buffers, optimizers and random states are as before.
         """
-        task, before = self._task, _Passing(self._task)
+        task = self._task
+        # all that a step moves before its gradients are known
+        buffers = [buffer for module in task.modules.values() for buffer in module.buffers()]
+        before = Kept(buffers, random_of=task.device)
         task.guard = Guard()
         try:
             return task.train_step(inputs, targets)
         except NonFiniteFound as found:
-            before.restore()
+            before.put_back()
             layer = find_layer(task, inputs, targets)
-            before.restore()
+            before.put_back()
             raise BadStep("loss" if found.what == "loss" else f"gradient of {found.name}", layer) from None
         finally:
             task.guard = None
-
-
-class _Passing:
-    """What a step moves before its gradients are known: random states, and buffers such as running statistics."""
-
-    def __init__(self, task: Task) -> None:
-        self._task = task
-        self._states = random_states(task.device)
-        self._buffers = [
-            (buffer, buffer.detach().clone()) for module in task.modules.values() for buffer in module.buffers()
-        ]
-
-    def restore(self) -> None:
-        restore_random_states(self._states, self._task.device)
-        with torch.no_grad():
-            for buffer, value in self._buffers:
-                buffer.copy_(value)

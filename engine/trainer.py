@@ -25,6 +25,7 @@ from engine.run_errors import mend
 from engine.run_folder import RunFolder
 from engine.schedules import lr_factor
 from engine.schema import RunConfig
+from engine.stepping import Stepping
 from engine.stopwatch import Stopwatch
 from engine.tasks.base import Observation, Task
 
@@ -78,6 +79,7 @@ class Trainer:
         self._keeper = Keeper(task, folder, wait_until_logged)
         self._studio = FigureStudio(task, self._data, folder.figures, self._tell)
         self._recovery = Recovery(task, self._keeper)
+        self._stepping = Stepping(task, self._say_line)
         self._meter = Meter(task, self._settings.epochs * self._steps_per_epoch, self._settings.log_every, publish)
         self._split = "val" if self._data.val else "train"
         self._metric = f"{self._split}/{task.metric}" if task.metric else ""
@@ -131,7 +133,7 @@ class Trainer:
     def _train_epoch(self) -> None:
         """The rest of the current epoch: all of it, or less after a resume or a command to stop."""
         at, meter, elapsed_s = self._at, self._meter, self._watch.elapsed_s
-        take_step = self._take_guarded_step if self._recovery.looks_at(at.step) else self._task.train_step
+        take_step = self._take_guarded_step if self._recovery.looks_at(at.step) else self._stepping.take
         end = (at.epoch + 1) * self._steps_per_epoch
         for inputs, targets in self._batches.epoch(at.epoch, at.step + self._steps_per_epoch - end):
             if at.due or self._script:
@@ -229,6 +231,9 @@ class Trainer:
         self._meter.flush()
         self._publish(event)
 
+    def _say_line(self, text: str) -> None:
+        self._tell(ev.LineLogged(step=self.step, level="info", text=text))
+
     def _flush(self) -> None:
         """Publish the rows of all steps so far.
 
@@ -261,6 +266,7 @@ class Trainer:
         if not is_to_stop:
             self._ending = None
         self._lr, self._lr_stays = math.nan, False  # the optimizer has that of the checkpoint
+        self._stepping.forget()
         self._meter.forget()
         self._studio.forget()
         self._publish(event)
@@ -273,7 +279,7 @@ class Trainer:
         self._lr_stays = self._config.schedule.kind == "constant" and factor == 1
         if lr != self._lr:
             self._lr = lr
-            self._task.set_lr(lr)
+            self._stepping.set_lr(lr)
 
     def _change_lr(self, lr: float) -> None:
         at = self._at

@@ -25,6 +25,10 @@ class Trainer(Section):
     )
     precision: Literal["fp32", "bf16"] = Field("fp32", description="bf16 runs matrix products in bfloat16 autocast.")
     compile: bool = Field(False, description="Compile the model with torch.compile; pays on long runs.")
+    cuda_graph: Literal["auto", "on", "off"] = Field(
+        "auto",
+        description="On a CUDA GPU, capture a step once and replay it; auto does so unless the network is your own.",
+    )
     deterministic: bool = Field(False, description="Allow only algorithms that repeat bit for bit; slower on a GPU.")
     threads: int = Field(0, ge=0, le=1024, description="CPU threads for tensor work; 0 takes all cores but one.")
     clip_norm: float = Field(0.0, ge=0, le=1e6, description="Largest norm of all gradients together; 0 is off.")

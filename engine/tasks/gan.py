@@ -16,7 +16,7 @@ from engine.batches import mix_seed
 from engine.data.bundle import DataBundle, DataError, Split
 from engine.figures import Figure
 from engine.guard import NonFiniteFound
-from engine.kept import Kept
+from engine.kept import Kept, tensors_of
 from engine.models.dcgan import build_dcgan
 from engine.optimizers import build_optimizers, lean_step, set_lr
 from engine.schema import RunConfig
@@ -73,7 +73,7 @@ class GanTask(Task):
             return self._play(inputs)
         # the discriminator has been updated by the time the generator's gradients are known
         rules = [rule for name, rule in self.optimizers.items() if name.startswith("discriminator.")]
-        kept = Kept([self._discriminator], rules)
+        kept = Kept(tensors_of([self._discriminator]), rules)
         try:
             return self._play(inputs)
         except NonFiniteFound:

@@ -9,7 +9,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn import Parameter
 
+from engine.data.bundle import DataBundle
 from engine.models.linear import initial_weights
+from engine.schema import RunConfig
 from engine.schema import model as schema
 from engine.tasks.base import Observation
 from engine.tasks.regression import RegressionTask
@@ -32,7 +34,10 @@ class RegressionScratchTask(RegressionTask):
     """Half the mean squared error, and w -= lr * gradient."""
 
     model: BareLinear
-    _lr = 0.0
+
+    def __init__(self, config: RunConfig, data: DataBundle, device: torch.device) -> None:
+        super().__init__(config, data, device)
+        self._lr = torch.zeros((), device=device)  # where a captured step finds it changed
 
     def build_model(self) -> nn.Module:
         model = cast(schema.Linear, self.config.model)
@@ -45,7 +50,7 @@ class RegressionScratchTask(RegressionTask):
         return ((outputs - targets) ** 2 / 2).mean()
 
     def set_lr(self, lr: float) -> None:
-        self._lr = lr
+        self._lr.fill_(lr)
 
     def train_step(self, inputs: Tensor, targets: Tensor) -> Observation:
         outputs = self.model(inputs)

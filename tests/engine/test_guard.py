@@ -14,7 +14,7 @@ import torch
 from torch import Tensor, nn
 
 from engine.guard import Guard, NonFiniteFound, finite_weights
-from engine.kept import Kept
+from engine.kept import Kept, tensors_of
 from engine.schema import overlay
 from engine.tasks import Task
 from tests.engine.test_tasks import DIGITS, HOURS, PLANE, SPIRAL, make
@@ -274,7 +274,7 @@ def test_what_is_kept_comes_back_in_every_bit(build: Callable[[str], Task]) -> N
     for kind in ("classification", "gan"):
         task = build(kind)
         before = trained(task), {name: gan_state(task, name) for name in task.modules}
-        kept = Kept(task.modules.values(), task.optimizers.values())
+        kept = Kept(tensors_of(task.modules.values()), task.optimizers.values())
         for _ in range(2):
             task.train_step(*batch(task))
         assert not same(trained(task), before[0])
