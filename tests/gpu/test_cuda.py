@@ -11,13 +11,16 @@ import torch
 
 from engine import events as ev
 from engine.batches import Batches
+from engine.commands import SetLearningRate
 from engine.data import load_data
 from engine.run_folder import create_run
 from engine.run_state import RunState
 from engine.schema import RunConfig
-from engine.tasks import build_task
+from engine.stepping import EAGER_FIRST, Stepping
+from engine.tasks import Observation, Task, build_task
 from presets import load_preset
-from tests.engine.helpers import collect, config, make_run, stop_at
+from tests.engine.helpers import collect, config, make_run, recorded, stop_at
+from tests.engine.user_code import NET, custom, write
 
 pytestmark = [pytest.mark.gpu, pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")]
 
@@ -92,6 +95,101 @@ def test_a_step_does_not_wait_for_the_device(name: str, tmp_path: Path) -> None:
             task.train_step(inputs, targets)
     finally:
         torch.cuda.set_sync_debug_mode("default")
+
+
+OPTIMIZERS = ("sgd", "adam", "adamw", "rmsprop", "nadam", "radam", "adagrad")
+
+
+def steps_of(whole: RunConfig, data: Path, epochs: int) -> tuple[list[float], list[str], Task]:
+    """Losses (or what else comes first) of a task's steps at a rate that falls, and what was said about graphs."""
+    device = torch.device("cuda", 0)
+    task = build_task(whole, load_data(whole.data, 0, data).to(device), device)
+    lines = list[str]()
+    stepping = Stepping(task, lines.append)
+    torch.manual_seed(0)
+    batches = Batches(task.data, whole.trainer.batch_size, 0, shuffle=True)
+    seen = list[Observation]()
+    for epoch in range(epochs):
+        stepping.set_lr(whole.optimizer.lr / (1 + epoch / epochs))
+        seen += [stepping.take(*batch) for batch in batches.epoch(epoch)]
+    losses = [next(iter(task.measure([observation]).values())) for observation in seen]
+    return torch.stack(losses).tolist(), lines, task
+
+
+def with_graph(whole: RunConfig, wish: str) -> RunConfig:
+    return whole.model_copy(update={"trainer": whole.trainer.model_copy(update={"cuda_graph": wish})})
+
+
+def enough_epochs(whole: RunConfig, data: Path) -> int:
+    """For some forty steps more than are taken before a capture."""
+    loaded = load_data(whole.data, 0, data)
+    return 1 + (EAGER_FIRST + 40) // len(Batches(loaded, whole.trainer.batch_size, 0, shuffle=True))
+
+
+@pytest.mark.parametrize("precision", ["fp32", "bf16"])
+@pytest.mark.parametrize("name", [*PRESETS, *SYSTEMS])
+def test_replayed_steps_train_as_eager_ones_do(name: str, precision: str, tmp_path: Path) -> None:
+    write_reviews(tmp_path)
+    whole = on_cuda(name)
+    whole = whole.model_copy(update={"trainer": whole.trainer.model_copy(update={"precision": precision})})
+    epochs = enough_epochs(whole, tmp_path)
+    eager, nothing, _ = steps_of(with_graph(whole, "off"), tmp_path, epochs)
+    replayed, lines, _ = steps_of(with_graph(whole, "auto"), tmp_path, epochs)
+    assert nothing == []
+    assert len(lines) == 1
+    assert lines[0].startswith("steps are replayed as a CUDA graph")
+    assert replayed == pytest.approx(eager, rel=0.05, abs=0.02)
+
+
+@pytest.mark.parametrize("kind", OPTIMIZERS)
+def test_every_rule_that_can_be_is_captured(kind: str, tmp_path: Path) -> None:
+    whole = config(optimizer={"kind": kind, "lr": 0.01}, trainer={"device": "cuda", "clip_norm": 1.0})
+    epochs = enough_epochs(whole, tmp_path)
+    eager, _, _ = steps_of(with_graph(whole, "off"), tmp_path, epochs)
+    replayed, lines, _ = steps_of(whole, tmp_path, epochs)
+    assert lines[0].startswith("steps are replayed as a CUDA graph"), lines
+    assert replayed == pytest.approx(eager, rel=0.05, abs=0.02)
+
+
+def test_what_cannot_be_captured_is_taken_step_by_step_and_told_of_once(tmp_path: Path) -> None:
+    net = write(tmp_path, NET.replace("return self.output(", "assert x.sum().item() < 1e9; return self.output("))
+    waiting = custom(net, trainer={"device": "cuda", "cuda_graph": "on", "epochs": 40})
+    muon = config(optimizer={"kind": "muon", "lr": 0.01}, model={"hidden": [8, 8]}, trainer={"device": "cuda"})
+    for whole in (waiting, muon):
+        losses, lines, _ = steps_of(whole, tmp_path, enough_epochs(whole, tmp_path))
+        assert len(lines) == 1
+        assert lines[0].startswith("steps are not replayed as a CUDA graph, because ")
+        assert losses[-1] < losses[0]
+
+
+def test_a_replayed_step_does_not_wait_for_the_device(tmp_path: Path) -> None:
+    whole = on_cuda("spiral-relu")
+    _, lines, task = steps_of(whole, tmp_path, EAGER_FIRST)
+    stepping = Stepping(task, lines.append)
+    batch = next(iter(Batches(task.data, whole.trainer.batch_size, 0, shuffle=True).epoch(0)))
+    for _ in range(EAGER_FIRST + 1):
+        stepping.take(*batch)
+    torch.cuda.set_sync_debug_mode("error")
+    try:
+        for number in range(10):
+            stepping.set_lr(0.1 / (1 + number))
+            stepping.take(*batch)
+    finally:
+        torch.cuda.set_sync_debug_mode("default")
+    assert len(lines) == 1
+
+
+async def test_a_replayed_run_is_steered_stopped_and_resumed(tmp_path: Path) -> None:
+    folder = make_run(tmp_path, trainer={"device": "cuda", "epochs": 60, "cuda_graph": "on"})
+    folder.ask(SetLearningRate(0.004))
+    await stop_at(folder, 200)
+    events = await collect(folder.config(), folder)
+    assert isinstance(events[-1], ev.RunFinished)
+    rows = [event for event in recorded(folder) if isinstance(event, ev.MetricsLogged)]
+    assert all(row.lr <= 0.004 for row in rows)
+    assert [row.step for row in rows] == sorted({row.step for row in rows})
+    lines = [event.text for event in recorded(folder) if isinstance(event, ev.LineLogged)]
+    assert sum(line.startswith("steps are replayed as a CUDA graph") for line in lines) == 2
 
 
 @pytest.mark.parametrize("precision", ["fp32", "bf16"])
