@@ -78,7 +78,8 @@ def _fits(task: Task, size: int, until_s: float) -> bool:
         for _ in range(2):
             if time.monotonic() >= until_s:
                 raise _OutOfTime
-            task.train_step(task.data.prepare(rows.inputs[:size]), rows.targets[:size])
+            inputs, targets = rows.inputs[:size].to(task.device), rows.targets[:size].to(task.device)
+            task.train_step(task.data.prepare(inputs), targets)
             if task.device.type == "cuda":
                 torch.cuda.synchronize(task.device)
     except Exception as error:

@@ -14,6 +14,8 @@ from engine.data.bundle import DataBundle, Split
 CHUNK_BYTES = 1 << 20
 """Prepared samples gathered at once: large enough to spread the cost of an indexing call over many small batches,
 small enough to stay in a CPU's cache."""
+GPU_CHUNK_BYTES = 64 << 20
+"""On a GPU a launch costs more than what it launches, and there is no such cache to stay in."""
 EVALUATION_BYTES = 16 << 20
 
 
@@ -22,16 +24,27 @@ class Batches:
 
     The order of an epoch is a function of (seed, epoch) alone, drawn on the CPU: the same on every device, and after a
     resume.
+
+    Args:
+        data: The samples, on `device` or, where they don't fit there, in main memory.
+        batch_size: Samples per batch, or "full".
+        seed: Of the order, and of augmentation.
+        shuffle: Whether there is a new order.
+        device: Where batches are wanted; by default where the samples are.
     """
 
-    def __init__(self, data: DataBundle, batch_size: int | str, seed: int, shuffle: bool) -> None:
+    def __init__(
+        self, data: DataBundle, batch_size: int | str, seed: int, shuffle: bool, device: torch.device | None = None
+    ) -> None:
         self._data, self._seed = data, seed
+        self._device = device or data.train.inputs.device
         rows = len(data.train)
         self.batch_size = rows if isinstance(batch_size, str) else min(batch_size, rows)
         self._shuffle = shuffle and self.batch_size < rows
         self._whole: tuple[Tensor, Tensor] | None = None
         row_bytes = 4 * max(1, prod(data.train.inputs.shape[1:]))
-        self._chunk_batches = max(1, CHUNK_BYTES // (row_bytes * self.batch_size))
+        chunk_bytes = CHUNK_BYTES if self._device.type == "cpu" else GPU_CHUNK_BYTES
+        self._chunk_batches = max(1, chunk_bytes // (row_bytes * self.batch_size))
 
     def __len__(self) -> int:
         """Batches in an epoch; the last one may be smaller."""
@@ -54,6 +67,7 @@ class Batches:
             else:
                 chosen = order[first:last]
                 inputs, targets = split.inputs.index_select(0, chosen), split.targets.index_select(0, chosen)
+            inputs, targets = on_device(inputs, self._device), on_device(targets, self._device)
             batches: Iterable[Tensor] = torch.split(self._data.prepare(inputs), self.batch_size)
             if draws is not None:
                 batches = self._augmented(batches, draws[first:last])
@@ -62,7 +76,9 @@ class Batches:
     def _all(self, epoch: int) -> tuple[Tensor, Tensor]:
         """The one batch there is: prepared once, in its own order, since the order of a sum is no randomness."""
         if self._whole is None:
-            self._whole = self._data.prepare(self._data.train.inputs), self._data.train.targets
+            split = self._data.train
+            inputs, targets = on_device(split.inputs, self._device), on_device(split.targets, self._device)
+            self._whole = self._data.prepare(inputs), targets
         inputs, targets = self._whole
         draws = self._draws(epoch)
         return (inputs if draws is None else next(iter(self._augmented([inputs], draws)))), targets
@@ -73,7 +89,7 @@ class Batches:
         if not augmentation:
             return None
         generator = torch.Generator().manual_seed(mix_seed(self._seed, epoch, "augmentation"))
-        return augmentation.draw(len(self._data.train), generator).to(self._data.train.inputs.device)
+        return augmentation.draw(len(self._data.train), generator).to(self._device)
 
     def _augmented(self, batches: Iterable[Tensor], draws: Tensor) -> Iterator[Tensor]:
         """The batches, one by one: of another size, sums might come out otherwise in their last bits."""
@@ -86,11 +102,21 @@ class Batches:
         return order.to(self._data.train.inputs.device)
 
 
-def evaluation_batches(data: DataBundle, split: Split) -> Iterator[tuple[Tensor, Tensor]]:
-    """Prepared inputs and targets of a whole split, in order, in large batches."""
+def evaluation_batches(data: DataBundle, split: Split, device: torch.device) -> Iterator[tuple[Tensor, Tensor]]:
+    """Prepared inputs and targets of a whole split on `device`, in order, in large batches."""
     rows = max(1, EVALUATION_BYTES // (4 * max(1, prod(split.inputs.shape[1:]))))
     for first in range(0, len(split), rows):
-        yield data.prepare(split.inputs[first : first + rows]), split.targets[first : first + rows]
+        inputs, targets = split.inputs[first : first + rows], split.targets[first : first + rows]
+        yield data.prepare(on_device(inputs, device)), on_device(targets, device)
+
+
+def on_device(tensor: Tensor, device: torch.device) -> Tensor:
+    """`tensor` on `device`; what comes from main memory is sent while the host goes on."""
+    if tensor.device == device:
+        return tensor
+    if tensor.device.type == "cpu" and device.type == "cuda":
+        return tensor.pin_memory().to(device, non_blocking=True)
+    return tensor.to(device)
 
 
 def mix_seed(*parts: int | str) -> int:

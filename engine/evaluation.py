@@ -25,7 +25,7 @@ def evaluate(task: Task, data: DataBundle, is_broken_off: Callable[[], bool]) ->
         is_broken_off: Asked after each batch; once it is so, the result is None.
     """
     observations: list[Observation] = []
-    for inputs, targets in evaluation_batches(data, data.val or data.train):
+    for inputs, targets in evaluation_batches(data, data.val or data.train, task.device):
         observations += _observations(task, inputs, targets)
         if is_broken_off():
             return None

@@ -41,7 +41,7 @@ class FigureStudio:
     def __init__(self, task: Task, data: DataBundle, folder: Path, publish: Callable[[AnyEvent], None]) -> None:
         self._task, self._folder, self._publish = task, folder, publish
         split = data.val or data.train
-        self._sample = _sample_of(split)
+        self._sample = _sample_of(split).to(task.device)
         _remove_drafts(folder)
         self._rows_per_s = 0.0
         self._due_at_s = 0.0

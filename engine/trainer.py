@@ -74,7 +74,8 @@ class Trainer:
         self._config, self._settings = config, config.trainer
         self._task, self._data, self._device = task, task.data, device
         self._inbox, self._publish = inbox, publish
-        self._batches = Batches(self._data, self._settings.batch_size, self._settings.seed, self._settings.shuffle)
+        settings = config.trainer
+        self._batches = Batches(self._data, settings.batch_size, settings.seed, settings.shuffle, task.device)
         self._steps_per_epoch = len(self._batches)
         self._keeper = Keeper(task, folder, wait_until_logged)
         self._studio = FigureStudio(task, self._data, folder.figures, self._tell)

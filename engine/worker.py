@@ -16,6 +16,7 @@ from engine.devices import default_threads, resolve_device
 from engine.diagnosis import diagnose
 from engine.events import AnyEvent, RunFailed
 from engine.inbox import Inbox
+from engine.placing import placed
 from engine.run_folder import RunFolder
 from engine.schema import RunConfig
 from engine.schema.trainer import Trainer as Settings
@@ -112,7 +113,7 @@ class Worker:
         configure_torch(settings, device)
         seed_everything(settings.seed)
         with told_of(self._publish):
-            data = load_data(config.data, settings.seed, self._data_dir).to(device)
+            data = placed(load_data(config.data, settings.seed, self._data_dir), device)
         self._task = task = build_task(config, data, device)
         return Trainer(
             config, task, device, self._folder, self._inbox, self._publish, self._wait_until_logged, self._script

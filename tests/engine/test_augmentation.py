@@ -121,7 +121,7 @@ def test_one_batch_of_all_is_drawn_anew_each_epoch() -> None:
 
 def test_what_is_evaluated_stays_as_it_is() -> None:
     data = bundle(BOTH)
-    inputs, _ = next(evaluation_batches(data, data.train))
+    inputs, _ = next(evaluation_batches(data, data.train, torch.device("cpu")))
     assert torch.equal(inputs, data.prepare(data.train.inputs))
 
 

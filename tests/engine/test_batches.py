@@ -92,7 +92,7 @@ def test_images_of_several_channels_are_prepared_by_channel() -> None:
 def test_evaluation_covers_a_split_in_order(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("engine.batches.EVALUATION_BYTES", 40)
     data = bundle(25)
-    parts = [targets.tolist() for _, targets in evaluation_batches(data, data.train)]
+    parts = [targets.tolist() for _, targets in evaluation_batches(data, data.train, torch.device("cpu"))]
     assert len(parts) == 3
     assert flat(parts) == list(range(25))
 
