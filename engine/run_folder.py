@@ -10,6 +10,7 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from engine import commands, events
 from engine.own_file import read_own
@@ -18,9 +19,11 @@ from engine.run_errors import RunFolderError as RunFolderError
 from engine.run_errors import RunLocked as RunLocked
 from engine.run_lock import RunLock, holder_of
 from engine.run_log import LogReader, LogWriter
-from engine.schema import ConfigError, RunConfig, validate
 from engine.text import plain
 from engine.toml_text import LIMIT_BYTES, TomlError, parse_toml
+
+if TYPE_CHECKING:
+    from engine.schema import RunConfig
 
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,79}")
 
@@ -62,11 +65,23 @@ class RunFolder:
         """
         return self._settings()[1]
 
+    def glance(self) -> dict[str, Any]:
+        """What stands in config.toml, not validated and so in a millisecond; empty if that can't be read."""
+        try:
+            return self._tree()
+        except (OSError, TomlError):
+            return {}
+
+    def _tree(self) -> dict[str, Any]:
+        with read_own(self.path / "config.toml") as file:
+            return parse_toml(file.read(LIMIT_BYTES + 1))
+
     def _settings(self) -> tuple[RunConfig, Path]:
+        from engine.schema import ConfigError, validate  # takes a while: a run's curves need not wait for it
+
         path = self.path / "config.toml"
         try:
-            with read_own(path) as file:
-                tree = parse_toml(file.read(LIMIT_BYTES + 1))
+            tree = self._tree()
             data = tree.pop("data_dir", None)
             return validate(tree), Path(data) if isinstance(data, str) else data_dir()
         except OSError as error:

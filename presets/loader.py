@@ -12,14 +12,15 @@ from difflib import get_close_matches
 from heapq import nsmallest
 from itertools import islice
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from engine.own_file import read_own
 from engine.places import expanded, user_presets_dir
-from engine.schema import ConfigError, RunConfig, overlay, validate
-from engine.schema.custom import anchored
 from engine.text import plain
 from engine.toml_text import LIMIT_BYTES, TomlError, parse_toml
+
+if TYPE_CHECKING:  # the schema takes a while to import: who only asks for names need not wait for it
+    from engine.schema import RunConfig
 
 SHIPPED = Path(__file__).parent
 NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,79}")
@@ -124,6 +125,8 @@ class _Budget:
 
 
 def _load(path: Path, budget: _Budget | None) -> Preset:
+    from engine.schema import ConfigError, validate
+
     tree = _read(path, 0, budget)
     # a run's config.toml is a preset too, and keeps the name of what it came from
     data = Path(tree.pop("data_dir")) if isinstance(tree.get("data_dir"), str) else None
@@ -148,6 +151,9 @@ def _resolve(name: str, beside: Path) -> Path:
 
 def _read(path: Path, depth: int, budget: _Budget | None) -> dict[str, Any]:
     """The file's tree, laid over what it extends."""
+    from engine.schema import overlay
+    from engine.schema.custom import anchored
+
     if depth > EXTENDS_LIMIT:
         raise PresetError(f"{_shown(path)}: extends goes round in a circle or more than {EXTENDS_LIMIT} files deep")
     # what a file names relative to itself stays there, whoever extends it
@@ -194,6 +200,8 @@ def save_preset(name: str, tree: Mapping[str, Any]) -> Path:
     Raises:
         PresetError: the name is not usable, the configuration not valid, or the folder can't be written.
     """
+    from engine.schema import ConfigError, validate
+
     if not NAME.fullmatch(name):
         raise PresetError(f"'{plain(name)[:80]}' is no name for a preset: use a-z, 0-9, '.', '_' and '-', at most 80")
     try:

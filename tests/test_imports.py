@@ -24,6 +24,13 @@ def test_home_waits_for_no_charts(run_python: Callable[[str], str]) -> None:
     assert run_python("import sys, tui.app; print([n for n in ('numpy', 'plotext') if n in sys.modules])") == "[]"
 
 
+def test_a_run_waits_for_no_schema(run_python: Callable[[str], str]) -> None:
+    """The configuration is validated after the curves are there; until then nothing needs pydantic."""
+    modules = "tui.cli, tui.parsers, tui.opening, tui.app, tui.screens.run"
+    wanted = "('pydantic', 'engine.schema', 'tui.listing', 'importlib.metadata')"
+    assert run_python(f"import sys, {modules}; print([name for name in {wanted} if name in sys.modules])") == "[]"
+
+
 def test_import_contracts() -> None:
     """The layers and doors written down in pyproject.toml."""
     lint_imports = Path(sys.executable).with_name("lint-imports")

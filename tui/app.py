@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterable
 from contextlib import suppress
 from functools import partial
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from rich.text import Text
 from textual.app import SystemCommand
@@ -21,10 +21,7 @@ from textual.binding import Binding, BindingType
 from textual.screen import Screen
 
 from engine.run_folder import RunFolder, RunFolderError, create_run
-from engine.schema import RunConfig
 from engine.text import plain
-from presets import Preset
-from tui.draft import Draft
 from tui.key_order import KeysInOrder
 from tui.launcher import Launcher
 from tui.parting import parting_words
@@ -32,8 +29,14 @@ from tui.screens.home import HomeScreen
 from tui.settings import load_theme, save_theme
 from tui.themes import THEMES
 
+if TYPE_CHECKING:
+    from engine.schema import RunConfig
+    from presets import Preset
+    from tui.draft import Draft
+
 HOST_CHECK_S = 0.5
 WARM_LATER_S = 10.0
+FURNISH_LATER_S = 1.5
 HANGUP_GRACE_S = 2.0
 WIDE_FROM = 110
 
@@ -121,8 +124,8 @@ class DltuiApp(KeysInOrder):
         self.theme = load_theme()
 
     def get_default_screen(self) -> Screen[Any]:
-        """Home lies below everything else."""
-        home: Screen[Any] = HomeScreen()
+        """Home lies below everything else; below a run that was asked for it is made once that is shown."""
+        home: Screen[Any] = HomeScreen(is_bare=self.opening is not None)
         return home
 
     def on_mount(self) -> None:
@@ -130,6 +133,7 @@ class DltuiApp(KeysInOrder):
         self._watch_signals()
         if self.opening is not None:
             self._push_run(self.opening)
+            self.set_timer(FURNISH_LATER_S, self._furnish_home)
         self.set_interval(HOST_CHECK_S, self._report_dead_hosts)
         if not self.is_headless:
             self.call_after_refresh(_tame_garbage_collection)
@@ -185,15 +189,18 @@ class DltuiApp(KeysInOrder):
         """Show a run, whatever its state."""
         self._push_run(folder)
 
-    def leave_run(self) -> None:
+    async def leave_run(self) -> None:
         """Go back to Home, with the highlight on the run; it goes on."""
         folder, home = getattr(self.screen, "folder", None), self.screen_stack[0]
         if isinstance(folder, RunFolder) and isinstance(home, HomeScreen):
+            await home.furnish()  # awaited, so that the next key waits for it too
             home.point_at(folder)
         self.run_worker(self._go_home(), exclusive=True, group="places")
 
     def draft_for(self, preset: Preset, origin: str) -> Draft:
         """The draft of `preset` that is being worked on, or a new one; it stays until the UI ends."""
+        from tui.draft import Draft
+
         key = (preset.name, preset.path)
         draft = self._drafts.get(key)
         if draft is None or (not draft.changed and draft.preset is not preset):
@@ -253,6 +260,11 @@ class DltuiApp(KeysInOrder):
     def _shows(self, folder: RunFolder) -> bool:
         shown = (getattr(screen, "folder", None) for screen in self.screen_stack)
         return any(other.path == folder.path for other in shown if isinstance(other, RunFolder))
+
+    def _furnish_home(self) -> None:
+        home = self.screen_stack[0]
+        if isinstance(home, HomeScreen):
+            self.run_worker(home.furnish(), group="home")
 
     async def _go_home(self, then: Screen[Any] | None = None) -> None:
         """Close what lies above Home, then open `then`, with as few repaints as possible."""

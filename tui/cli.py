@@ -13,8 +13,6 @@ from typing import Any, NoReturn
 from engine.run_folder import RunFolderError
 from engine.text import plain
 from presets import PresetError
-from presets.loader import find_preset
-from tui.arguments import take_settings
 from tui.errors import CommandError
 from tui.output import prepare_streams
 from tui.parsers import Parser, make_parsers
@@ -67,6 +65,8 @@ def _part_settings(argv: list[str], at: int | None, commands: Mapping[str, Parse
     """Take the settings out of `dltui … train …` or `show`, before argparse mistakes their values for a preset."""
     if at is None or argv[at] not in ("train", "show"):
         return argv, {}
+    from tui.arguments import take_settings  # takes a while, with the schema
+
     own = {option: action.nargs != 0 for action in commands[argv[at]]._actions for option in action.option_strings}
     rest, settings = take_settings(argv[at + 1 :], own)
     return [*argv[: at + 1], *rest], settings
@@ -83,6 +83,8 @@ def _command_place(argv: list[str]) -> int | None:
 
 
 def _command_hint(name: str, commands: list[str]) -> str:
+    from presets.loader import find_preset
+
     if find_preset(name) or name.endswith(".toml"):
         return f"did you mean: dltui train {plain(name)}?"
     near = get_close_matches(name, commands, n=1, cutoff=0.6)

@@ -9,7 +9,6 @@ from argparse import Namespace
 from engine.places import data_dir
 from engine.run_folder import RunFolder, find_run
 from tui.errors import CommandError
-from tui.listing import no_runs, runs_in
 from tui.parting import HEARD_OF_LATELY
 
 
@@ -22,6 +21,8 @@ def attach(args: Namespace) -> int:
     """`dltui attach [RUN]`: without a name the newest run that is being trained, or else the newest."""
     if args.run is not None:
         return _show(args, find_run(args.runs, args.run))
+    from tui.listing import no_runs, runs_in
+
     folders = runs_in(args.runs)
     if not folders:
         raise CommandError(no_runs(args.runs))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -64,6 +63,16 @@ class Parser(argparse.ArgumentParser):
         raise CommandError(f"{plain(message)}; see: {self.prog} --help")
 
 
+class _Version(argparse.Action):
+    """Looks the version up only when it is asked for: that takes longer than all the parsing."""
+
+    def __call__(self, parser: argparse.ArgumentParser, *_: object) -> NoReturn:
+        from importlib.metadata import version
+
+        print(f"dltui {version('dltui')}")
+        parser.exit()
+
+
 def make_parsers() -> tuple[Parser, dict[str, Parser]]:
     """The parser of everything, and those of the commands by name. `act` of what they parse
     names the function that does it, as `module:function`."""
@@ -73,7 +82,9 @@ def make_parsers() -> tuple[Parser, dict[str, Parser]]:
         description="The cockpit for deep learning in a terminal. Without a command: open the screen.",
         epilog=COMMANDS,
     )
-    parser.add_argument("--version", action="version", version=f"dltui {version('dltui')}")
+    parser.add_argument(
+        "--version", action=_Version, nargs=0, default=argparse.SUPPRESS, help="show program's version number and exit"
+    )
     parser.set_defaults(act="tui.opening:open_screen", command=None, runs=runs_dir(), data=None, json=False)
     _add_folders(parser)
     commands = parser.add_subparsers(dest="command", help=argparse.SUPPRESS, prog="dltui", parser_class=Parser)

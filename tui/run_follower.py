@@ -6,7 +6,7 @@ import asyncio
 import os
 import time
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from engine import events as ev
 from engine.own_file import read_own
@@ -14,8 +14,10 @@ from engine.run_folder import RunFolder, RunFolderError
 from engine.run_log import CHUNK_BYTES, Damage
 from engine.run_state import RunState, Status
 from engine.run_summary import status_of
-from engine.schema import RunConfig
 from engine.text import plain, plain_lines
+
+if TYPE_CHECKING:
+    from engine.schema import RunConfig
 
 STATUS_EVERY_S = 1.0
 SLICE = 2000

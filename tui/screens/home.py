@@ -22,7 +22,6 @@ from engine.run_state import ENDED
 from engine.run_summary import RunSummary
 from engine.text import plain
 from presets import Preset, PresetError, load_presets
-from tui.describe import about_error, about_preset, about_run
 from tui.paths import shown
 from tui.run_shelf import RunShelf, Shelf
 from tui.screens.confirm import ConfirmScreen
@@ -40,7 +39,11 @@ NO_RUNS = "No runs yet.\n\nChoose a preset and press Enter: its run appears here
 
 
 class HomeScreen(Screen[None]):
-    """Presets, runs, and what is known of the one the highlight is on."""
+    """Presets, runs, and what is known of the one the highlight is on.
+
+    Args:
+        is_bare: Whether to make no panes before `furnish`, because something else is shown first.
+    """
 
     AUTO_FOCUS = "#presets"
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -74,8 +77,10 @@ class HomeScreen(Screen[None]):
         Binding("q", "app.quit", "Quit", id="home.quit", tooltip="Leave dltui; runs go on without it"),
     ]
 
-    def __init__(self) -> None:
+    def __init__(self, is_bare: bool = False) -> None:
         super().__init__()
+        self._is_bare = is_bare
+        self._furnishing: asyncio.Task[None] | None = None
         self._words: list[str] = []
         self._run_limit = RUNS_PER_PAGE
         self._presets: list[Preset] = []
@@ -92,6 +97,8 @@ class HomeScreen(Screen[None]):
 
     def compose(self) -> ComposeResult:
         """A search line that is hidden until wanted, three panes, the keys."""
+        if self._is_bare and self._furnishing is None:
+            return
         with Horizontal(id="search-line"):
             yield Static("/ ")
             yield Input(placeholder="words to look for in presets and runs", id="search", compact=True)
@@ -104,18 +111,35 @@ class HomeScreen(Screen[None]):
         yield KeyFooter()
 
     def on_mount(self) -> None:
-        """Name the panes; their content comes after the first paint."""
+        """Begin to look at the runs; what the panes show comes after the first paint."""
         self._shelf = RunShelf(self.dltui.runs)
+        self._ticks = self.set_interval(REFRESH_S, self._refresh_runs, pause=self._is_bare)
+        if not self._is_bare:
+            self._name_panes()
+
+    async def furnish(self) -> None:
+        """Make the panes if there are none yet. Who comes to see a run need not wait for them."""
+        if self._is_bare:
+            if self._furnishing is None:
+                self._furnishing = asyncio.create_task(self._make_panes())
+            await asyncio.shield(self._furnishing)  # whoever asked may be called off, half a Home may not stay
+
+    async def _make_panes(self) -> None:
+        await self.recompose()
+        if self.app.is_running:  # else the panes have gone again
+            self._name_panes()
+            self._is_bare = False
+
+    def _name_panes(self) -> None:
         self.query_one(PresetList).border_title = Content("Presets")
         for pane in ("#runs", "#no-runs"):
             self.query_one(pane).border_title = Content("Runs")
             self.query_one(pane).border_subtitle = Content(shown(self.dltui.runs))
-        self._ticks = self.set_interval(REFRESH_S, self._refresh_runs)
 
     @on(ScreenResume)
     def _catch_up(self) -> None:
         """Presets may have been saved meanwhile, and runs have gone on."""
-        if self.dltui.opening is not None:  # covered in a moment: reading would only hold up what covers it
+        if self._is_bare:  # covered in a moment
             return
         if self._ticks is not None:
             self._ticks.resume()
@@ -195,6 +219,10 @@ class HomeScreen(Screen[None]):
     @on(DescendantFocus)
     def _describe(self) -> None:
         """Describe what the highlight of the list in use is on."""
+        if self._is_bare:
+            return
+        from tui.describe import about_error, about_preset, about_run  # with the schema, after the first paint
+
         about, text = self.query_one("#about"), self.query_one("#about-text", Static)
         selected = self._selected()
         match selected:
@@ -231,6 +259,8 @@ class HomeScreen(Screen[None]):
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """Keys that can't do anything at the moment are dimmed."""
+        if self._is_bare:
+            return False
         if not self.is_mounted or action not in ("resume", "delete", "search", "end_search"):
             return True
         if action == "search":

@@ -5,12 +5,13 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from typing import TYPE_CHECKING, ClassVar, cast
 
 from textual import on
 from textual.app import ComposeResult
 from textual.binding import BindingType
-from textual.events import DescendantFocus, Key, Resize
+from textual.events import DescendantFocus, Key, Resize, ScreenResume
 from textual.screen import Screen
 from textual.widget import Widget
 from textual.widgets import Input, Static
@@ -39,6 +40,8 @@ if TYPE_CHECKING:
 
 POLL_S = 0.1
 REFRESH_S = 0.25
+FIRST_LOOK_S = 0.2
+"""A disk that answers within so long has its curves in the first picture."""
 LR_FACTOR = 10**0.1
 
 
@@ -75,6 +78,7 @@ class RunScreen(Screen[None]):
         self._shown: set[str] = set()
         self._pictures = RunPictures(self.follower, self._charts.figure_in_second_pane)
         self._log_shown: tuple[object, ...] = ()
+        self._has_looked, self._has_config = asyncio.Event(), asyncio.Event()
 
     @property
     def dltui(self) -> DltuiApp:
@@ -84,7 +88,7 @@ class RunScreen(Screen[None]):
     @property
     def is_settled(self) -> bool:
         """Whether all that is known of the run has been read, a picture that was begun too."""
-        return self.follower.is_caught_up and not self._pictures.is_loading
+        return self.follower.is_caught_up and self._has_config.is_set() and not self._pictures.is_loading
 
     def compose(self) -> ComposeResult:
         """Header, banner, panes, keys."""
@@ -99,30 +103,42 @@ class RunScreen(Screen[None]):
         yield RunAsk(self.follower, self._clock, id="run-ask")
         yield KeyFooter(compact=True)
 
-    def on_mount(self) -> None:
+    async def on_mount(self) -> None:
         """Begin to follow."""
-        self.refresh_view()
         self.run_worker(self._follow(), group="follow", exclusive=True)
+        with suppress(TimeoutError):
+            await asyncio.wait_for(self._has_looked.wait(), FIRST_LOOK_S)
         self.set_interval(REFRESH_S, self.refresh_view)
+        self.call_after_refresh(self.run_worker, self._read_config(), group="config")
 
     async def _follow(self) -> None:
-        await self.follower.open()
-        self.refresh_bindings()  # what can be done depends on the data
-        self._charts.take_defaults()
+        self._charts.take_defaults((await asyncio.to_thread(self.folder.glance)).get("display"))
         while True:
             was_caught_up = self.follower.is_caught_up
             await self.follower.poll()
+            self._has_looked.set()
             if self.follower.is_caught_up and not was_caught_up:
                 self.refresh_view(urgent=True)
                 if self._charts.settings.overlay_on and self._charts.overlay.state is None:
                     self._load_overlay()  # reads many runs: this one comes first
             await asyncio.sleep(POLL_S if self.follower.is_caught_up else 0)
 
+    async def _read_config(self) -> None:
+        """Validating takes longer than reading a log: the curves come first."""
+        await self.follower.open()
+        self._has_config.set()
+        self.refresh_bindings()  # what can be done depends on the data
+        self.refresh_view()
+
+    @on(ScreenResume)
+    def _show_at_once(self) -> None:
+        self.refresh_view(urgent=True)
+
     # --- what is shown --------------------------------------------------------------------------------------------
 
     def refresh_view(self, urgent: bool = False) -> None:
         """Show what has changed; called four times a second, and at once after a key."""
-        if not self.is_mounted or not self.is_current:
+        if not self.is_mounted or not self.is_current or not self.app.is_running:
             return
         follower = self.follower
         follower.has_no_engine = self.folder.path in self.dltui.dead_runs
@@ -283,6 +299,7 @@ class RunScreen(Screen[None]):
         self.run_worker(self._find_overlay(), group="overlay", exclusive=True)
 
     async def _find_overlay(self) -> None:
+        await self._has_config.wait()
         self._charts.overlay = await asyncio.to_thread(find_overlay, self.folder, self._charts.overlay_preset())
         self.refresh_view(urgent=True)
 
@@ -330,11 +347,11 @@ class RunScreen(Screen[None]):
         if number <= len(panes):
             self._use(panes[number - 1])
 
-    def action_leave(self) -> None:
+    async def action_leave(self) -> None:
         """Back to Home; the run goes on."""
-        self.dltui.leave_run()
+        await self.dltui.leave_run()
 
-    def action_back(self) -> None:
+    async def action_back(self) -> None:
         """One step back: from the line to ask in, from the whole screen view, else to Home."""
         ask = self.query_one(RunAsk)
         if ask.display:
@@ -343,7 +360,7 @@ class RunScreen(Screen[None]):
         elif self._is_zoomed:
             self.action_zoom()
         else:
-            self.action_leave()
+            await self.action_leave()
 
     @on(PaneTabs.Chosen)
     def _use_chosen(self, message: PaneTabs.Chosen) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import astuple, dataclass
 
 from engine.run_state import RunState
@@ -47,12 +47,12 @@ class RunCharts:
         self.overlay = Overlay()
         self._follower = follower
 
-    def take_defaults(self) -> None:
-        """Begin as the run's configuration says."""
-        config = self._follower.config
-        if config is not None:
-            self.settings.log_y = config.display.log_y
-            self.settings.overlay_on = bool(config.display.overlay)
+    def take_defaults(self, display: object) -> None:
+        """Begin as the run's configuration says, of which this is the part on display, not validated."""
+        if isinstance(display, Mapping):
+            self.settings.log_y = display.get("log_y") is True
+            overlay = display.get("overlay")
+            self.settings.overlay_on = isinstance(overlay, str) and bool(overlay)
 
     def overlay_preset(self) -> str:
         """The preset whose latest run is to be compared with: the configured one, or else the run's own."""

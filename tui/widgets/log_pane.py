@@ -60,7 +60,8 @@ class LogPane(ScrollView, can_focus=True):
         """Show `lines` in place of those before."""
         if tuple(lines) != self._lines:
             self._lines = tuple(lines)
-            self._wrap()
+            if self._text_width > 0:  # else they are wrapped once there is a width
+                self._wrap()
 
     def text(self) -> str:
         """All that is shown, for tests and for copying."""
