@@ -152,7 +152,7 @@ async def test_keys_of_the_run_are_letters_while_it_is_open_and_keys_again_after
         await table.press("a", *"scqlxyfzora12", "space", "minus", "plus", "equals_sign", "question_mark", "comma")
         assert table.typed == "scqlxyfzora12 -+=?,"
         assert table.asked() == []
-        assert not table.screen.has_class("-zoomed")
+        assert table.screen.query_one("#run-header").display
         shown = await table.press("escape")
         assert not table.box.display
         assert "a review of your own" not in shown
@@ -163,9 +163,9 @@ async def test_keys_of_the_run_are_letters_while_it_is_open_and_keys_again_after
 async def test_escape_closes_it_and_only_then_leaves_the_zoom(opened: Opener) -> None:
     async with opened() as table:
         await table.press("3", "z", "a", *"so", "escape")
-        assert table.screen.has_class("-zoomed")
+        assert not table.screen.query_one("#run-header").display
         await table.press("escape")
-        assert not table.screen.has_class("-zoomed")
+        assert table.screen.query_one("#run-header").display
         await table.press("a")
         assert table.typed == "so", "what was typed is still there"
 

@@ -10,6 +10,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from textual._compositor import Compositor
+from textual.css.stylesheet import Stylesheet
 from textual.pilot import Pilot
 
 from engine import commands as cmd
@@ -345,3 +347,27 @@ def test_every_key_has_a_name_and_a_word() -> None:
         if binding.action != "confirm_stop":  # type: ignore[union-attr]
             assert binding.id.startswith("run.")  # type: ignore[union-attr]
             assert binding.tooltip  # type: ignore[union-attr]
+
+
+# -- what keys cost --------------------------------------------------------------------------------------------------
+
+
+async def test_another_pane_or_axis_is_shown_without_painting_the_whole_screen(
+    opened: Opener, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with opened(scenes.classifier) as table:
+        painted = []
+        monkeypatch.setattr(Compositor, "render_full_update", lambda *_, **__: painted.append("all"))
+        assert "┏━ loss" in table.text()
+        assert "┏━ accuracy" in await table.press("2")
+        assert "log y" in await table.press("l")
+        assert painted == []
+
+
+async def test_zoom_styles_no_widget_anew(opened: Opener, monkeypatch: pytest.MonkeyPatch) -> None:
+    async with opened(scenes.classifier) as table:
+        styled = []
+        monkeypatch.setattr(Stylesheet, "update_nodes", lambda *_, **__: styled.append("some"))
+        assert (await table.press("z")).startswith(" ▸1 loss")
+        assert (await table.press("z")).startswith(" ▶ running")
+        assert styled == []

@@ -12,6 +12,7 @@ from textual import on
 from textual.app import ComposeResult
 from textual.binding import BindingType
 from textual.events import DescendantFocus, Key, Resize, ScreenResume
+from textual.reactive import Reactive
 from textual.screen import Screen
 from textual.widget import Widget
 from textual.widgets import Input, Static
@@ -60,10 +61,11 @@ class RunScreen(Screen[None]):
         Footer.-compact FooterLabel { margin: 0 1 0 0; }
         Footer.-compact KeyGroup.-compact { margin: 0 1 0 0; padding: 0; }
         #run-banner { height: auto; padding: 0 1; background: $panel; display: none; }
-        &.-zoomed #run-header { display: none; }
     }
     """
     BINDINGS: ClassVar[list[BindingType]] = KEYS
+    focused: Reactive[Widget | None] = Reactive(None, repaint=False)
+    """Frames show the focus, and repaint themselves: Textual's own repaints the whole screen."""
 
     def __init__(self, folder: RunFolder, clock: Callable[[], float] = time.time) -> None:
         super().__init__()
@@ -332,7 +334,8 @@ class RunScreen(Screen[None]):
     def action_zoom(self) -> None:
         """Give the pane in use the whole screen."""
         self._is_zoomed = not self._is_zoomed
-        self.set_class(self._is_zoomed, "-zoomed")
+        # not by a class of the screen: all that is on it would be styled anew
+        self.query_one(RunHeader).display = not self._is_zoomed
         self.refresh_view(urgent=True)
 
     def action_next_pane(self, direction: int) -> None:
