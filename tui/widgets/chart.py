@@ -18,10 +18,16 @@ from tui.widgets.picture import Picture, drawing_strips
 from tui.widgets.plot import Run, draw_chart
 from tui.widgets.quantities import number
 
-COST_RATIO = 20
-"""Times longer than drawing took must pass before the next: a chart takes at most 5 % of a core."""
+REDRAW_S = 0.25
+"""Between two drawings pass at least so many seconds, unless a key asks."""
+COST_RATIO = 50
+"""Times longer than drawing took must pass before the next: a chart is drawn in at most 2 % of a core's time."""
 LONGEST_S = 2.0
 """However dear drawing is, a chart lags no more than this."""
+IDLE_S = 1.0
+"""Nor more than this because nothing that can be seen has changed of late."""
+SLACK_S = 0.02
+"""Timers are not exact: what comes so much too early is in time."""
 MARKERS: tuple[Marker, ...] = ("braille", "hd", "dot")
 
 
@@ -44,11 +50,13 @@ class ChartContent:
 class Chart(Picture):
     """Draws what it is offered, when that differs from what it shows, and not more often than drawing is cheap."""
 
-    def __init__(self, id: str | None = None) -> None:
+    def __init__(self, id: str | None = None, clock: Callable[[], float] = time.monotonic) -> None:
         super().__init__(id=id)
         self._content = ChartContent("")
         self._key: Hashable = None
+        self._clock = clock
         self._due_at_s = 0.0
+        self._rest_s = REDRAW_S
         self._took_s = 0.0
 
     def offer(self, key: Hashable, build: Callable[[], ChartContent], urgent: bool = False) -> None:
@@ -57,13 +65,15 @@ class Chart(Picture):
         While the last drawing was too short ago nothing happens: offer again. `urgent` content, which a key press
         asked for, is shown at once.
         """
-        if key == self._key or (time.monotonic() < self._due_at_s and not urgent):
+        if key == self._key or (self._clock() < self._due_at_s and not urgent):
             return
         began_s = time.thread_time()
         self._key, self._content = key, build()
+        self.entitle(self._legend(), Content(self._notes()))
         self._took_s = time.thread_time() - began_s
-        self.border_title, self.border_subtitle = self._legend(), Content(self._notes())
-        self.redraw()
+        # curves of a long run move by less than a dot between two looks: then looking less often costs nothing
+        self._rest_s = REDRAW_S if self.redraw() else min(IDLE_S, 2 * self._rest_s)
+        self._due_at_s = self._clock() + max(self._rest_s, min(LONGEST_S, COST_RATIO * self._took_s)) - SLACK_S
 
     def draw(self, width: int, height: int, palette: Palette) -> list[Strip]:
         """The chart, or a word on why there is none."""
@@ -73,13 +83,12 @@ class Chart(Picture):
         if not any(len(curve.x) for curve in content.curves):
             drawing[height // 2] = [Run(narrow(content.waiting, width).center(width), Role.AXIS)]
         strips = drawing_strips(drawing, palette)
-        took_s = self._took_s + time.thread_time() - began_s
-        self._due_at_s = time.monotonic() + min(LONGEST_S, COST_RATIO * took_s)
+        self._took_s += time.thread_time() - began_s
         return strips
 
     def on_resize(self) -> None:
         """The title has another width to fit into."""
-        self.border_title = self._legend()
+        self.entitle(self._legend(), Content(self._notes()))
 
     def _notes(self) -> str:
         content = self._content

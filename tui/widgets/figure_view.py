@@ -95,8 +95,8 @@ class FigureView(Picture):
         if figure and figure.event.kind == "curve":
             truth = "  ○ truth" if "truth_y" in figure.arrays else ""
             notes.insert(0, f"◆ data  ● model{truth}")
-        self.border_title = Content.styled(narrow(title), "bold")
-        self.border_subtitle = Content(" · ".join([*notes, *([place] if place and figure else [])]))
+        place = " · ".join([*notes, *([place] if place and figure else [])])
+        self.entitle(Content.styled(narrow(title), "bold"), Content(place))
         self.redraw()
 
     def draw(self, width: int, height: int, palette: Palette) -> list[Strip]:

@@ -1,13 +1,20 @@
-"""A widget that shows a picture made of characters, and draws it only when it has to."""
+"""A widget that shows a picture made of characters, draws it only when it has to, and repaints only what changed."""
 
 from __future__ import annotations
 
+from itertools import zip_longest
+from typing import Any
+
 from rich.segment import Segment
+from textual.content import Content
+from textual.geometry import Region
 from textual.strip import Strip
 from textual.widget import Widget
 
 from tui.widgets.palette import Palette, palette_of
 from tui.widgets.plot import Drawing
+
+_NOTHING = Content("")
 
 
 class Picture(Widget, can_focus=True):
@@ -26,30 +33,70 @@ class Picture(Widget, can_focus=True):
     }
     """
 
+    _border_line: tuple[Region, ...] = ()
+    """What alone is to be repainted while the text in a border is set."""
+
     def __init__(self, id: str | None = None) -> None:
         super().__init__(id=id)
         self._strips: list[Strip] = []
         self._drawn_for: tuple[object, ...] = ()
+        self._entitled: dict[str, Content] = {}
 
     def draw(self, width: int, height: int, palette: Palette) -> list[Strip]:
         """The picture for a size of at least 1 by 1."""
         raise NotImplementedError
 
-    def redraw(self) -> None:
-        """Draw anew before the next frame."""
-        self._drawn_for = ()
-        self.refresh()
+    def redraw(self) -> int:
+        """Draw anew, and have those lines repainted that have changed.
+
+        Returns:
+            How many have; all of them, if the picture is to be drawn only when it is painted: because its size or
+            theme is new.
+        """
+        before = self._strips
+        if self._drawn_for != self._wanted or not self.size:
+            self._drawn_for = ()
+            self.refresh()
+            return self.size.height
+        self._make_strips()
+        pairs = enumerate(zip_longest(self._strips, before))
+        changed = [Region(0, y, self.size.width, 1) for y, (now, then) in pairs if now != then]
+        if changed:
+            self.refresh(*changed)
+        return len(changed)
+
+    def entitle(self, title: Content, subtitle: Content) -> None:
+        """Put words into the upper and the lower border."""
+        for name, text, line in (("border_title", title, -1), ("border_subtitle", subtitle, self.size.height)):
+            if text.is_same(self._entitled.get(name, _NOTHING)):
+                continue
+            self._entitled[name] = text
+            self._border_line = (Region(0, line, self.size.width, 1),)
+            try:
+                setattr(self, name, text)
+            finally:
+                self._border_line = ()
+
+    def refresh(self, *regions: Region, **how: Any) -> Picture:
+        """Textual repaints the whole widget for a word in its border; here it is that line."""
+        return super().refresh(*(regions or self._border_line), **how)
 
     def render_line(self, y: int) -> Strip:
         """One line of the picture."""
-        wanted = (self.size, self.app.theme)
-        if wanted != self._drawn_for:
-            self._drawn_for = wanted
-            width, height = self.size
-            base = self.rich_style
-            drawn = self.draw(width, height, palette_of(self.app)) if width > 0 and height > 0 else []
-            self._strips = [strip.adjust_cell_length(width, base).apply_style(base) for strip in drawn]
+        if self._drawn_for != self._wanted:
+            self._make_strips()
         return self._strips[y] if y < len(self._strips) else Strip.blank(self.size.width, self.rich_style)
+
+    @property
+    def _wanted(self) -> tuple[object, ...]:
+        return self.size, self.app.theme
+
+    def _make_strips(self) -> None:
+        self._drawn_for = self._wanted
+        width, height = self.size
+        base = self.rich_style
+        drawn = self.draw(width, height, palette_of(self.app)) if width > 0 and height > 0 else []
+        self._strips = [strip.adjust_cell_length(width, base).apply_style(base) for strip in drawn]
 
 
 def drawing_strips(drawing: Drawing, palette: Palette) -> list[Strip]:

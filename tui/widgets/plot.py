@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import lru_cache
 from typing import NamedTuple
 
 import numpy as np
@@ -13,10 +15,18 @@ from plotext._monitor import monitor_class
 from tui.widgets.curves import GLYPHS, Curve, Floats, Role, decimate, segments
 from tui.widgets.extents import Extent, Look, Mark, misfits, scaled, x_extent, y_extent
 from tui.widgets.narrow import narrow
-from tui.widgets.raster import RAW, Cell, Raster
+from tui.widgets.raster import RAW, Raster
 from tui.widgets.ticks import Tick, linear_ticks, log_ticks, time_ticks
 
 _LABEL_LIMIT = 16
+_ROLES = tuple(Role)
+"""By number: asking the enumeration for each run is dear."""
+_SAME = re.compile(rb"(.)\1*", re.DOTALL)
+
+Cells = list[list[str]]
+"""Lines of characters from the top."""
+Roles = list[bytearray]
+"""The role of each character."""
 
 
 class Run(NamedTuple):
@@ -61,7 +71,8 @@ class _Canvas:
         self.y_ticks = ticks
         self.left = widest + 1 if self.has_axes else 0
         self.columns = self.width - self.left
-        self.lines = self.height - 2 if self.has_axes else self.height
+        self.x_ticks = self._x_ticks() if self.has_axes else []
+        self.lines = self.height - (1 + bool(self.x_ticks) if self.has_axes else 0)
         if self.lines >= 6 and any(mark.label for mark in marks):
             # one line at the top stays free for the labels of marks
             low, high = self.y_extent
@@ -72,40 +83,31 @@ class _Canvas:
         """The finished chart."""
         for curve in self.curves:
             self._add(curve)
-        monitor = self._monitor()
-        monitor.build_plot()
-        matrix = monitor.matrix
-        # plotext counts rows from the bottom
-        cells = [list(row) for row in reversed(matrix.marker)]
-        roles = [[_role(code) for code in row] for row in reversed(matrix.fullground)]
+        cells, roles = self._canvas()
         self._draw_signs(cells, roles)
         self._draw_misfits(cells, roles)
         self._draw_marks(cells, roles)
         self._draw_ends(cells, roles)
-        return [_runs(*line) for line in zip(cells, roles, strict=True)]
+        return _runs(cells, roles)
 
-    def _monitor(self) -> monitor_class:
-        monitor = monitor_class()
-        monitor.set_date(date_class())
-        monitor.set_size([self.width, self.height])
-        monitor.xaxes = [self.has_axes, False]
-        monitor.yaxes = [self.has_axes, False]
-        monitor.ticks_color = int(Role.AXIS)
-        monitor.set_xlim(0, 1)
-        monitor.set_ylim(0, 1)
-        x_ticks = self._x_ticks() if self.has_axes else []
-        # ticks stand in the cells of the dots they belong to, which are finer than plotext's own places for ticks
-        x_places = [self.raster.column(self.x_extent.place(tick.at)) for tick in x_ticks]
-        y_places = [self.lines - 1 - self.raster.line(self.y_extent.place(tick.at)) for tick in self.y_ticks]
-        monitor.set_xticks(_shares(x_places, self.columns), [tick.label for tick in x_ticks])
-        monitor.set_yticks(_shares(y_places, self.lines), [tick.label for tick in self.y_ticks])
-        # an axis without any data is left out by plotext: an invisible point keeps it. Only then: plotext draws points
-        # in no certain order, and the blank could cover one
-        drawn = self.raster.cells() or [Cell(0, 0, " ", Role.AXIS)]
-        x = _shares([cell.column for cell in drawn], self.columns)
-        y = _shares([cell.row for cell in drawn], self.lines)
-        monitor.draw(x, y, marker=[cell.char for cell in drawn], color=[int(cell.role) for cell in drawn], lines=False)
-        return monitor
+    def _canvas(self) -> tuple[Cells, Roles]:
+        """Axes and curves."""
+        frame = _axes(self.width, self.height, *self._places()) if self.has_axes else (" " * self.width,) * self.height
+        cells = [list(row) for row in frame]
+        roles = [bytearray(self.width) for _ in frame]
+        for column, row, char, role in self.raster.cells():
+            line, at = self.lines - 1 - row, self.left + column
+            cells[line][at], roles[line][at] = char, role
+        return cells, roles
+
+    def _places(self) -> tuple[tuple[_Place, ...], tuple[_Place, ...]]:
+        """Ticks of both axes, in the cells of the dots they belong to: finer than plotext's own places for ticks."""
+        x = [(self.raster.column(self.x_extent.place(tick.at)), tick.label) for tick in self.x_ticks]
+        y = [(self.raster.line(self.y_extent.place(tick.at)), tick.label) for tick in self.y_ticks]
+        return (
+            tuple(_Place(column / max(1, self.columns - 1), label) for column, label in x),
+            tuple(_Place((self.lines - 1 - line) / max(1, self.lines - 1), label) for line, label in y),
+        )
 
     def _add(self, curve: Curve) -> None:
         x, y = decimate(curve.x, curve.y, self.columns, *self.x_extent)
@@ -147,21 +149,21 @@ class _Canvas:
     def _column(self, x: float) -> int:
         return self.left + self.raster.column(x)
 
-    def _draw_signs(self, cells: list[list[str]], roles: list[list[Role]]) -> None:
+    def _draw_signs(self, cells: Cells, roles: Roles) -> None:
         for role, xs, ys in self.signs:
             for x, y in zip(xs.tolist(), ys.tolist(), strict=True):
                 if 0 <= x <= 1 and 0 <= y <= 1 and self.columns > 0:
                     line, column = self.raster.line(y), self._column(x)
                     cells[line][column], roles[line][column] = GLYPHS.get(role, "•"), role
 
-    def _draw_misfits(self, cells: list[list[str]], roles: list[list[Role]]) -> None:
+    def _draw_misfits(self, cells: Cells, roles: Roles) -> None:
         for xs, line in ((self.bad, 0), (self.nonpositive, self.lines - 1)):
             for share in self.x_extent.share(xs[:: max(1, len(xs) // 1000)]).tolist():
                 if 0 <= share <= 1 and self.columns > 0:
                     column = self._column(share)
                     cells[line][column], roles[line][column] = "×", Role.BAD
 
-    def _draw_marks(self, cells: list[list[str]], roles: list[list[Role]]) -> None:
+    def _draw_marks(self, cells: Cells, roles: Roles) -> None:
         """A dashed upright line behind the curves for each mark, then the labels at the top where there is room."""
         placed = [(self.x_extent.place(mark.x), mark.label) for mark in self.marks]
         columns = {self._column(share): label for share, label in placed if 0 <= share <= 1 and self.columns > 1}
@@ -175,10 +177,10 @@ class _Canvas:
             for line in (0, 1):
                 if room.stop <= self.width and all(cells[line][at] in " ┊" for at in (max(0, start - 1), *room)):
                     cells[line][start : room.stop] = label
-                    roles[line][start : room.stop] = [Role.MARK] * len(label)
+                    roles[line][start : room.stop] = bytes([Role.MARK]) * len(label)
                     break
 
-    def _draw_ends(self, cells: list[list[str]], roles: list[list[Role]]) -> None:
+    def _draw_ends(self, cells: Cells, roles: Roles) -> None:
         """A sign at the last value of every named curve, and its name in the margin."""
         ends = []
         for curve in self.curves:
@@ -193,7 +195,7 @@ class _Canvas:
             return
         for cell_row, role_row in zip(cells, roles, strict=True):
             cell_row += " " * self.margin
-            role_row += [Role.AXIS] * self.margin
+            role_row += bytearray(self.margin)
         for line, curve in _spread(ends, self.lines):
             for at, char in enumerate(narrow(f" {curve.label}", self.margin), self.width):
                 cells[line][at], roles[line][at] = char, curve.role
@@ -202,15 +204,6 @@ class _Canvas:
 def _end_margin(curves: Sequence[Curve], width: int) -> int:
     names = [len(curve.label) for curve in curves if curve.label and curve.is_line]
     return min(max(names) + 1, _LABEL_LIMIT, width // 5) if names and width >= 40 else 0
-
-
-def _shares(places: Sequence[int], count: int) -> list[float]:
-    """Where plotext wants a value that is to stand in each of `places`."""
-    return [place / max(1, count - 1) for place in places]
-
-
-def _role(code: object) -> Role:
-    return Role(code) if isinstance(code, int) else Role.AXIS
 
 
 def _spread(ends: list[tuple[int, float, Curve]], lines: int) -> list[tuple[int, Curve]]:
@@ -223,11 +216,35 @@ def _spread(ends: list[tuple[int, float, Curve]], lines: int) -> list[tuple[int,
     return placed
 
 
-def _runs(cells: Sequence[str], roles: Sequence[Role]) -> list[Run]:
-    runs: list[Run] = []
-    start = 0
-    for at in range(1, len(cells) + 1):
-        if at == len(cells) or roles[at] is not roles[start]:
-            runs.append(Run("".join(cells[start:at]), roles[start]))
-            start = at
-    return runs
+class _Place(NamedTuple):
+    """A tick's place on its axis, from 0 to 1, and what it reads."""
+
+    share: float
+    label: str
+
+
+@lru_cache(64)
+def _axes(width: int, height: int, x_ticks: tuple[_Place, ...], y_ticks: tuple[_Place, ...]) -> tuple[str, ...]:
+    """Lines of a chart from the top, with axes and nothing else: in a live chart they mostly stay as they are."""
+    monitor = monitor_class()
+    monitor.set_date(date_class())
+    monitor.set_size([width, height])
+    monitor.xaxes = [True, False]
+    monitor.yaxes = [True, False]
+    monitor.set_xlim(0, 1)
+    monitor.set_ylim(0, 1)
+    monitor.set_xticks([tick.share for tick in x_ticks], [tick.label for tick in x_ticks])
+    monitor.set_yticks([tick.share for tick in y_ticks], [tick.label for tick in y_ticks])
+    # an axis without any data is left out: an invisible point keeps it
+    monitor.draw([0.0], [0.0], marker=" ", lines=False)
+    monitor.build_plot()
+    # plotext counts rows from the bottom
+    return tuple("".join(row) for row in reversed(monitor.matrix.marker))
+
+
+def _runs(cells: Sequence[Sequence[str]], roles: Sequence[bytearray]) -> Drawing:
+    drawing: Drawing = []
+    for chars, row in zip(cells, roles, strict=True):
+        text, spans = "".join(chars), [found.span() for found in _SAME.finditer(row)]
+        drawing.append([Run(text[start:end], _ROLES[row[start]]) for start, end in spans])
+    return drawing

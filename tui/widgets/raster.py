@@ -14,6 +14,8 @@ from tui.widgets.extents import Marker
 RAW = (Role.RAW_TRAIN, Role.RAW_VAL)
 """Curves that only lie behind: where another one passes, they give way."""
 
+_ROLES = tuple(Role)
+"""By number: asking the enumeration for each dot is dear."""
 _BITS: dict[Marker, tuple[tuple[int, ...], ...]] = {
     "braille": ((0x01, 0x08), (0x02, 0x10), (0x04, 0x20), (0x40, 0x80)),
     "hd": ((1, 2), (4, 8)),
@@ -75,11 +77,10 @@ class Raster:
     def cells(self) -> list[Cell]:
         """All characters with a dot."""
         lines, columns = np.nonzero(self._bits)
-        bits, roles = self._bits[lines, columns].tolist(), self._roles[lines, columns].tolist()
-        return [
-            Cell(column, self.lines - 1 - line, self._chars[bit], Role(role))
-            for line, column, bit, role in zip(lines.tolist(), columns.tolist(), bits, roles, strict=True)
-        ]
+        chars = [self._chars[bits] for bits in self._bits[lines, columns].tolist()]
+        roles = [_ROLES[role] for role in self._roles[lines, columns].tolist()]
+        rows = (self.lines - 1 - lines).tolist()
+        return list(map(Cell._make, zip(columns.tolist(), rows, chars, roles, strict=True)))
 
 
 def _dot(share: float, dots: int) -> int:
