@@ -8,16 +8,17 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import VerticalScroll
 from textual.content import Content
-from textual.screen import ModalScreen, Screen
+from textual.screen import Screen
 from textual.widgets import Static
 
+from tui.widgets.dialog import Dialog
 from tui.widgets.lines import Fact, Lines
 
 KEY_CELLS = 8
 LABEL_CELLS = KEY_CELLS + 2 + 15
 
 
-class HelpScreen(ModalScreen[None]):
+class HelpScreen(Dialog[None]):
     """Lists the keys of the screen `place`, with what they do."""
 
     BINDINGS: ClassVar[list[BindingType]] = [

@@ -10,7 +10,6 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Vertical
 from textual.content import Content
-from textual.screen import ModalScreen
 from textual.widgets import Input, Static
 
 from engine.places import user_presets_dir
@@ -18,12 +17,13 @@ from presets import PresetError, save_preset
 from presets.loader import find_preset
 from tui.draft import Draft
 from tui.paths import shown
+from tui.widgets.dialog import Dialog
 from tui.widgets.key_footer import KeyFooter
 
 TEACHES_LIMIT = 1000
 
 
-class SavePresetScreen(ModalScreen[Path | None]):
+class SavePresetScreen(Dialog[Path | None]):
     """Dismissed with the file of the new preset, or with nothing."""
 
     BINDINGS: ClassVar[list[BindingType]] = [

@@ -13,10 +13,11 @@ from textual.events import Click, Key
 from textual.geometry import Region
 from textual.message import Message
 from textual.reactive import reactive
-from textual.screen import ModalScreen
 from textual.widget import Widget
 from textual.widgets import OptionList
 from textual.widgets.option_list import Option
+
+from tui.widgets.dialog import Dialog
 
 SWITCH = ("off", "on")
 
@@ -89,7 +90,7 @@ class Choice(Widget, can_focus=True):
             self.value = value
 
 
-class ChoiceMenu(ModalScreen[str]):
+class ChoiceMenu(Dialog[str]):
     """A list that drops from the widget it belongs to; dismissed with a word, or with nothing by Escape."""
 
     BINDINGS: ClassVar[list[BindingType]] = [

@@ -12,11 +12,11 @@ from textual.containers import VerticalScroll
 from textual.content import Content
 from textual.geometry import Size
 from textual.reactive import reactive
-from textual.screen import ModalScreen
 from textual.widget import Widget
 
 from engine.schema.layers import Layer
 from tui.layer_table import NOTE, layer_table
+from tui.widgets.dialog import Dialog
 from tui.widgets.key_footer import KeyFooter
 
 TITLE = Content("Layers")
@@ -84,7 +84,7 @@ class LayersPane(VerticalScroll):
         self.query_one(LayerLines).view = view
 
 
-class LayersScreen(ModalScreen[None]):
+class LayersScreen(Dialog[None]):
     """The table over the form, where there is no room beside it."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
