@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import os
 import platform
 from pathlib import Path
 
 import torch
+
+from engine.cores import find_cores
 
 
 class DeviceError(Exception):
@@ -55,5 +56,4 @@ def _cpu_model() -> str:
 
 def default_threads() -> int:
     """All cores this process may use but one: a busy neighbour costs a fully taken machine most of its speed."""
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    return max(1, cores - 1)
+    return max(1, find_cores().usable - 1)

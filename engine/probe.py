@@ -8,6 +8,7 @@ from typing import Any
 
 import torch
 
+from engine.cores import find_cores
 from engine.devices import default_threads, device_name
 
 
@@ -23,6 +24,7 @@ def probe() -> dict[str, Any]:
         "mps": torch.backends.mps.is_available(),
         "cpu": device_name(torch.device("cpu")),
         "threads": default_threads(),
+        "cores": find_cores()._asdict(),
     }
     try:
         import torchvision

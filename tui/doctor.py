@@ -20,6 +20,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
+from engine.cores import Cores
 from engine.places import data_dir, user_presets_dir
 from engine.text import plain
 from presets import load_presets
@@ -199,9 +200,22 @@ def _devices(found: dict[str, Any]) -> Iterator[Finding]:
             else "this torch is built without CUDA"
         )
         yield Finding("note", "cuda", f"there is an NVIDIA driver, but torch finds no device ({why}): see nvidia-smi")
-    threads = found["threads"]
     used = "auto takes the GPU" if found["cuda"] or found["mps"] else "auto takes it"
-    yield Finding("ok", "cpu", f"{plain(found['cpu'])}, {threads} thread{'s' * (threads != 1)} for training; {used}")
+    yield Finding("ok", "cpu", f"{plain(found['cpu'])}; {used}")
+    yield _threads(found["threads"], Cores(**found["cores"]), os.getloadavg()[0])
+
+
+def _threads(threads: int, cores: Cores, load: float) -> Finding:
+    """How many threads a run computes with, and why; `load` is how many threads of all processes want a core now."""
+    one = cores.usable == 1
+    of = "1 core" if one else f"{cores.usable} cores"
+    if cores.quota is not None and cores.quota < cores.allowed:
+        of += f" (this container may use {cores.quota:g} of {cores.allowed})"
+    why = "" if one else "; one stays free, since beside a busy neighbour a fully taken machine loses most of its speed"
+    text = f"{threads} for training, of {of}{why}"
+    if load > max(1, cores.usable - threads) + 0.5:
+        return Finding("note", "threads", f"{text}. It is busy now: load {load:.1f}")
+    return Finding("ok", "threads", text)
 
 
 class _ProbeError(Exception):

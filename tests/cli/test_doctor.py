@@ -10,6 +10,8 @@ from typing import Any
 
 import pytest
 
+from engine.cores import Cores
+from engine.devices import default_threads
 from engine.places import data_dir, runs_dir, user_presets_dir
 from tests.cli.conftest import Dltui
 from tui import doctor
@@ -23,7 +25,9 @@ def findings(dltui: Dltui, *argv: str) -> tuple[int, dict[str, dict[str, Any]]]:
 @pytest.fixture
 def quick_torch(monkeypatch: pytest.MonkeyPatch) -> None:
     """Spares importing torch in a process of its own where that is not what is tested."""
-    answer = '{"torch": "2", "torchvision": "0", "cuda": [], "torch_cuda": "", "mps": false, "cpu": "x", "threads": 1}'
+    versions = '"torch": "2", "torchvision": "0", "torch_cuda": ""'
+    cores = '"threads": 1, "cores": {"allowed": 2, "quota": null}'
+    answer = f'{{{versions}, "cuda": [], "mps": false, "cpu": "x", {cores}}}'
     monkeypatch.setattr(doctor, "PROBE", (sys.executable, "-c", f"print('noise'); print('{answer}')"))
 
 
@@ -31,7 +35,7 @@ def test_a_box_that_can_train_is_whole(dltui: Dltui) -> None:
     status, found = findings(dltui)
     assert status == 0
     assert found["PyTorch"]["level"] == "ok"
-    assert found["cpu"]["text"].count("thread") == 1
+    assert found["threads"]["text"].startswith(f"{default_threads()} for training, of ")
     assert found["runs"]["text"].startswith(f"{runs_dir()}, made when needed, ")
     assert not runs_dir().exists()
 
@@ -124,6 +128,27 @@ def test_a_broken_preset_is_noted(dltui: Dltui) -> None:
     status, found = findings(dltui)
     assert status == 0
     assert "mine.toml: " in found["preset"]["text"]
+
+
+@pytest.mark.parametrize(
+    ("threads", "cores", "load", "level", "text"),
+    [
+        (1, Cores(1, None), 1.2, "ok", "1 for training, of 1 core"),
+        (1, Cores(2, None), 1.4, "ok", "1 for training, of 2 cores; one stays free, since"),
+        (7, Cores(8, None), 0.0, "ok", "7 for training, of 8 cores; one stays free, since"),
+        (3, Cores(64, 4.5), 0.0, "ok", "3 for training, of 4 cores (this container may use 4.5 of 64); one stays free"),
+        (1, Cores(8, 0.5), 0.0, "ok", "1 for training, of 1 core (this container may use 0.5 of 8)"),
+        (7, Cores(8, 16.0), 0.0, "ok", "7 for training, of 8 cores; one stays free"),
+        (1, Cores(2, None), 5.93, "note", "loses most of its speed. It is busy now: load 5.9"),
+    ],
+)
+def test_how_many_threads_train_and_why_is_one_line(
+    threads: int, cores: Cores, load: float, level: str, text: str
+) -> None:
+    finding = doctor._threads(threads, cores, load)
+    assert (finding.level, finding.name) == (level, "threads")
+    assert text in finding.text
+    assert "\n" not in finding.text
 
 
 @pytest.mark.parametrize(
