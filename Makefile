@@ -29,7 +29,7 @@ test: $(VENV)/.installed-dev ## run every check and test
 torture: $(VENV)/.installed-dev ## try every fault as often as docs/reliability.md says, and write down how often
 	$(BIN)/pytest tests/faults --torture -n $(WORKERS)
 
-bench: $(VENV)/.installed ## measure speed, side by side with a plain PyTorch loop
+bench: $(VENV)/.installed-bench ## measure speed, side by side with a plain PyTorch loop and the usual trainers
 	$(BIN)/python -m benchmarks
 
 clean: ## remove the environment and caches; runs and data stay
@@ -52,4 +52,10 @@ $(VENV)/.installed-dev: $(VENV)/.installed
 	@echo "installing the tools that check dltui"
 	@$(PIP) --upgrade 'pip>=25.1' # dependency groups
 	@$(PIP) --group dev
+	@touch $@
+
+$(VENV)/.installed-bench: $(VENV)/.installed
+	@echo "installing the trainers that dltui is measured against"
+	@$(PIP) --upgrade 'pip>=25.1' # dependency groups
+	@$(PIP) --group bench
 	@touch $@

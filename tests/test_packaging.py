@@ -8,7 +8,7 @@ import tomllib
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
-LEFT_TO_THE_REGISTRY = re.compile(r"torch|torchvision|triton|nvidia-(?!ml-py)|cuda-")
+LEFT_TO_THE_REGISTRY = re.compile(r"torch(vision)?$|triton|nvidia-(?!ml-py)|cuda-")
 
 
 def pinned() -> dict[str, str]:
@@ -21,7 +21,7 @@ def pinned() -> dict[str, str]:
 def direct() -> list[str]:
     """Names of everything that pyproject.toml asks for."""
     tree = tomllib.loads((ROOT / "pyproject.toml").read_text())
-    asked = [*tree["project"]["dependencies"], *tree["dependency-groups"]["dev"]]
+    asked = [*tree["project"]["dependencies"], *tree["dependency-groups"]["dev"], *tree["dependency-groups"]["bench"]]
     return [re.split(r"[<>=!~ \[]", requirement)[0].lower() for requirement in asked]
 
 
