@@ -25,7 +25,14 @@ def ratio(ours: Sequence[float], theirs: Sequence[float]) -> float:
     return statistics.median(mine / other for mine, other in zip(ours, theirs, strict=True))
 
 
-def keep(section: str, title: str, notes: str, columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
+def keep(
+    section: str,
+    title: str,
+    notes: str,
+    columns: Sequence[str],
+    rows: Sequence[Sequence[str]],
+    device: str = "",
+) -> None:
     """Print a table and put it into docs/benchmarks.md, in place of the last one of the same section.
 
     Args:
@@ -34,9 +41,10 @@ def keep(section: str, title: str, notes: str, columns: Sequence[str], rows: Seq
         notes: Machine-independent words on how it was measured, one paragraph. Machine and date are added.
         columns: Their names.
         rows: Cells, an empty one where nothing was measured.
+        device: What it was measured on, if not this machine's CPU.
     """
     lines = ["| " + " | ".join(cells) + " |" for cells in (columns, ["---"] * len(columns), *rows)]
-    table = "\n".join([f"### {title}", "", f"{notes} {machine()}", "", *lines])
+    table = "\n".join([f"### {title}", "", f"{notes} {machine(device)}", "", *lines])
     print(table, flush=True)
     begin, end = f"<!-- {section} -->", f"<!-- /{section} -->"
     text = PAGE.read_text("utf-8") if PAGE.exists() else "# Benchmarks\n"
