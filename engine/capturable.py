@@ -9,6 +9,9 @@ import torch
 from torch import Tensor
 from torch.optim import Optimizer
 
+COUNTS = {"step", "mu_product"}
+"""What rules count per parameter, in single numbers: on the host, as long as they need not be captured."""
+
 
 class NotCapturable(Exception):
     """A step can't be captured; the message says why, to be read after "because"."""
@@ -28,7 +31,7 @@ def make_capturable(optimizers: Collection[Optimizer], device: torch.device) -> 
             group["lr"] = torch.tensor(float(group["lr"]), dtype=torch.float32, device=device)
             if "capturable" in group:
                 group["capturable"] = True
-        _move_steps(optimizer, device)
+        _move_counts(optimizer, device)
 
 
 def make_plain(optimizers: Collection[Optimizer]) -> None:
@@ -38,13 +41,14 @@ def make_plain(optimizers: Collection[Optimizer]) -> None:
             group["lr"] = float(group["lr"])
             if "capturable" in group:
                 group["capturable"] = False
-        _move_steps(optimizer, torch.device("cpu"))
+        _move_counts(optimizer, torch.device("cpu"))
 
 
-def _move_steps(optimizer: Optimizer, device: torch.device) -> None:
+def _move_counts(optimizer: Optimizer, device: torch.device) -> None:
     """Fused updates count their steps beside the weights in any case."""
     for group in optimizer.param_groups:
         for parameter in group["params"]:
             state: dict[str, Any] = optimizer.state.get(parameter, {})
-            if isinstance(state.get("step"), Tensor) and not group.get("fused"):
-                state["step"] = state["step"].to(device)
+            for key in COUNTS & state.keys():
+                if isinstance(state[key], Tensor) and not group.get("fused"):
+                    state[key] = state[key].to(device)

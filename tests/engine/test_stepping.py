@@ -259,7 +259,8 @@ def test_rates_and_counts_lie_in_tensors() -> None:
     make_capturable([rule], torch.device("meta"))
     assert rule.param_groups[0]["lr"].device.type == "meta"
     assert rule.param_groups[0]["capturable"] is True
-    assert {state["step"].device.type for state in rule.state.values()} == {"meta"}
+    counts = [state[key] for state in rule.state.values() for key in ("step", "mu_product")]
+    assert {count.device.type for count in counts} == {"meta"}
 
 
 def test_nothing_is_changed_where_one_of_two_rules_will_not_do() -> None:
