@@ -74,11 +74,11 @@ def mnist_rows(data_folder: Path, is_quick: bool) -> list[Row]:
 
 def linear_rows(data_folder: Path, is_quick: bool) -> list[Row]:
     """Three numbers, batches of ten: nothing but bookkeeping."""
-    whole = load_system("linear-regression-synthetic", data_folder, _trainer(30 if is_quick else 100))
-    part = whole.trained_otherwise(epochs=10 if is_quick else 30)
+    whole = load_system("linear-regression-synthetic", data_folder, _trainer(20 if is_quick else 60))
+    part = whole.trained_otherwise(epochs=5 if is_quick else 20)
     return [
         Row(BARE, "bare", whole),
-        Row(FLOOR, "bare.train_on_one_batch", whole),
+        Row(FLOOR, "bare.train_on_one_batch", part),
         Row(TUTORIAL, "tutorial", part),
         *(Row(name, loop, part) for name, loop in PEERS.items()),
         Row(DLTUI, "dltui", whole),

@@ -211,7 +211,7 @@ def _threads(threads: int, cores: Cores, load: float) -> Finding:
     of = "1 core" if one else f"{cores.usable} cores"
     if cores.quota is not None and cores.quota < cores.allowed:
         of += f" (this container may use {cores.quota:g} of {cores.allowed})"
-    why = "" if one else "; one stays free, since beside a busy neighbour a fully taken machine loses most of its speed"
+    why = "" if one else "; one stays free, since a busy neighbour costs a full machine most of its speed"
     text = f"{threads} for training, of {of}{why}"
     if load > max(1, cores.usable - threads) + 0.5:
         return Finding("note", "threads", f"{text}. It is busy now: load {load:.1f}")

@@ -139,7 +139,7 @@ def test_a_broken_preset_is_noted(dltui: Dltui) -> None:
         (3, Cores(64, 4.5), 0.0, "ok", "3 for training, of 4 cores (this container may use 4.5 of 64); one stays free"),
         (1, Cores(8, 0.5), 0.0, "ok", "1 for training, of 1 core (this container may use 0.5 of 8)"),
         (7, Cores(8, 16.0), 0.0, "ok", "7 for training, of 8 cores; one stays free"),
-        (1, Cores(2, None), 5.93, "note", "loses most of its speed. It is busy now: load 5.9"),
+        (1, Cores(2, None), 5.93, "note", "most of its speed. It is busy now: load 5.9"),
     ],
 )
 def test_how_many_threads_train_and_why_is_one_line(
