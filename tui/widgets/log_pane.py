@@ -84,6 +84,8 @@ class LogPane(ScrollView, can_focus=True):
         """Bring the scrollbar to where the lines are; only after a layout is it known how far that is."""
         if self._follows_end and self.scroll_y != self.max_scroll_y:
             self.scroll_to(y=self.max_scroll_y, animate=False, force=True, immediate=True)
+        if self.show_vertical_scrollbar:  # one that has just appeared has not heard of any scrolling yet
+            self.vertical_scrollbar.position = self.scroll_y
 
     @property
     def _text_width(self) -> int:
