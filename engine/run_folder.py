@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 from engine import commands, events
 from engine.own_file import read_own
 from engine.places import data_dir, expanded
+from engine.rows import HistoryReader
 from engine.run_errors import RunFolderError as RunFolderError
 from engine.run_errors import RunLocked as RunLocked
 from engine.run_lock import RunLock, holder_of
@@ -94,6 +95,10 @@ class RunFolder:
     def read_events(self) -> LogReader[events.AnyEvent]:
         """A new reader of what happened, from the start."""
         return LogReader(self.path / "events.jsonl", events.decode)
+
+    def read_history(self) -> HistoryReader:
+        """As `read_events`, for whoever folds them: rows come in columns."""
+        return HistoryReader(self.path / "events.jsonl")
 
     def read_commands(self) -> LogReader[commands.AnyCommand]:
         """A new reader of what was asked for, from the start. A file that is put in its place asks for nothing anew."""

@@ -16,7 +16,7 @@ from engine.text import plain
 
 T = TypeVar("T")
 
-CHUNK_BYTES = 8 << 20
+CHUNK_BYTES = 4 << 20
 """Most that one `read` takes from the file, so that a viewer of a huge log stays responsive."""
 LINE_LIMIT_BYTES = 1 << 20
 """A longer line is damage, not data."""
@@ -171,15 +171,17 @@ class LogReader(Generic[T]):
                 self.offset += len(data)
             return []
         self.offset += end
-        lines = data[: end - 1].split(b"\n")
+        begin = 0
         if self._skipping:
             self._skipping = False
             self._line += 1
-            lines = lines[1:]
-        return self._decode_lines(lines)
+            begin = data.index(b"\n") + 1
+        return self._items(data, begin, end) if begin < end else []
 
-    def _decode_lines(self, lines: list[bytes]) -> list[T]:
+    def _items(self, data: bytes, begin: int, end: int) -> list[T]:
+        """What the lines from `begin` to `end` say; each has its end."""
         decode, items = self._decode, []
+        lines = data[begin : end - 1].split(b"\n")
         for number, line in enumerate(lines, self._line + 1):
             if not line:
                 continue

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from array import array
 from bisect import bisect_right
 from collections.abc import Iterable
 from dataclasses import dataclass, field
@@ -10,6 +9,8 @@ from typing import Any, Literal, NamedTuple
 
 from engine import events as ev
 from engine.lr_changes import LrChanges
+from engine.rows import HistoryItem, Rows
+from engine.series import Series, SeriesBook
 
 Status = Literal["starting", "running", "paused", "finished", "stopped", "failed", "died"]
 ENDED: frozenset[Status] = frozenset({"finished", "stopped", "failed", "died"})
@@ -19,37 +20,10 @@ LINES_KEPT = 1000
 LINE_LIMIT = 2000
 """Characters of a line of the log."""
 # more than any run has: a log from a stranger must not fill the memory
-SERIES_LIMIT = 1000
 FIGURES_LIMIT = 100
 KEPT_LIMIT = 10_000
 MARKERS_KEPT = 1000
 ANSWERS_KEPT = 50
-
-
-class Series:
-    """One metric over a run, in columns of equal length; steps never fall."""
-
-    __slots__ = ("elapsed_s", "steps", "values")
-
-    def __init__(self) -> None:
-        self.steps = array("q")
-        self.elapsed_s = array("d")
-        self.values = array("d")
-        """NaN where the value was not finite."""
-
-    def append(self, step: int, elapsed_s: float, value: float | None) -> None:
-        """Add a value; it may not lie before the last."""
-        self.steps.append(step)
-        self.elapsed_s.append(elapsed_s)
-        self.values.append(float("nan") if value is None else value)
-
-    def cut(self, step: int) -> None:
-        """Forget what lies after `step`."""
-        keep = bisect_right(self.steps, step)
-        del self.steps[keep:], self.elapsed_s[keep:], self.values[keep:]
-
-    def __len__(self) -> int:
-        return len(self.steps)
 
 
 class Best(NamedTuple):
@@ -89,7 +63,7 @@ class RunState:
     lr: float = float("nan")
     """Effective learning rate of the last logged step, with what has been asked for since."""
     steps_per_s: float = 0.0
-    series: dict[str, Series] = field(default_factory=dict)
+    series: SeriesBook = field(default_factory=SeriesBook)
     latest: dict[str, float | None] = field(default_factory=dict)
     best: Best | None = None
     heartbeat: ev.Heartbeat | None = None
@@ -112,13 +86,13 @@ class RunState:
     _bests: list[Best] = field(default_factory=list)
     """Each best evaluation up to now, for going back."""
 
-    def apply_all(self, events: Iterable[ev.AnyEvent]) -> None:
+    def apply_all(self, events: Iterable[HistoryItem]) -> None:
         """Apply `events` in order."""
         for event in events:
             self.apply(event)
 
-    def apply(self, event: ev.AnyEvent) -> None:
-        """Take one event into account."""
+    def apply(self, event: HistoryItem) -> None:
+        """Take one event, or what stands for several, into account."""
         self.version += 1
         if event.at > self.seen_at:
             self.seen_at = event.at
@@ -182,13 +156,12 @@ class RunState:
     def _rewind(self, step: int) -> None:
         """A resumed run trains the steps after its checkpoint again: what was seen of them is void, but the learning
         rate will be changed again where it was changed."""
-        for key, series in self.series.items():
-            if len(series) and series.steps[-1] > step:
-                series.cut(step)
-                if len(series):
-                    self.latest[key] = _last(series)
-                else:
-                    self.latest.pop(key, None)
+        for key in self.series.cut(step):
+            series = self.series[key]
+            if len(series):
+                self.latest[key] = _last(series)
+            else:
+                self.latest.pop(key, None)
         self.markers = [marker for marker in self.markers if marker.step <= step or marker.is_lr]
         for kept in self.kept.values():
             while kept and kept[-1].step > step:
@@ -219,26 +192,33 @@ class RunState:
             self._bests.append(self.best)
 
     def _extend(self, step: int, elapsed_s: float, values: dict[str, float | None]) -> None:
+        self.series.add(step, elapsed_s, values)
         for key, value in values.items():
-            series = self.series.get(key)
-            if series is None:
-                if len(self.series) >= SERIES_LIMIT:
-                    continue
-                series = self.series[key] = Series()
-            series.append(step, elapsed_s, value)
-            self.latest[key] = value
+            if key in self.series:
+                self.latest[key] = value
+
+    def _take_rows(self, rows: Rows) -> None:
+        self.version += rows.events - 1
+        self.heartbeat = rows.heartbeat or self.heartbeat
+        self.step, self.elapsed_s, self.lr = max(self.step, rows.step), rows.elapsed_s[-1], rows.lr[-1]
+        self.series.extend(rows.steps, rows.elapsed_s, rows.values)
+        for key in rows.values:
+            if key in self.series:
+                self.latest[key] = _last(self.series[key])
+        self._measure_speed()
 
     def _measure_speed(self) -> None:
         """Steps per second over the last few seconds of training."""
         series = next((series for key, series in self.series.items() if key.startswith("train/")), None)
-        if series is None or len(series) < 2:
-            self.steps_per_s = self.step / self.elapsed_s if self.elapsed_s > 0 else 0.0
-            return
-        since = bisect_right(series.elapsed_s, self.elapsed_s - THROUGHPUT_WINDOW_S)
-        since = min(since, len(series) - 2)
-        span_s = series.elapsed_s[-1] - series.elapsed_s[since]
-        if span_s > 0:
+        span_s = 0.0
+        if series is not None and len(series) > 1:
+            since = bisect_right(series.elapsed_s, self.elapsed_s - THROUGHPUT_WINDOW_S)
+            since = min(since, len(series) - 2)
+            span_s = series.elapsed_s[-1] - series.elapsed_s[since]
+        if series is not None and span_s > 0:
             self.steps_per_s = (series.steps[-1] - series.steps[since]) / span_s
+        else:
+            self.steps_per_s = self.step / self.elapsed_s if self.elapsed_s > 0 else 0.0
 
     def _epoch_ended(self, event: ev.EpochEnded) -> None:
         self.step, self.elapsed_s = event.step, event.elapsed_s
@@ -354,6 +334,7 @@ _ENDINGS: dict[type, Status] = {ev.RunFinished: "finished", ev.RunStopped: "stop
 _FOLDS: dict[type, Any] = {
     ev.RunStarted: RunState._started,
     ev.MetricsLogged: RunState._logged,
+    Rows: RunState._take_rows,
     ev.Evaluated: RunState._evaluated,
     ev.EpochEnded: RunState._epoch_ended,
     ev.Heartbeat: RunState._beat,

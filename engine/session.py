@@ -63,7 +63,7 @@ class Session:
         try:
             self.state = RunState()
             """What is known of the run, this session's events included."""
-            self.state.apply_all(folder.read_events().read_all())
+            self.state.apply_all(folder.read_history().read_all())
             if isinstance(self.state.ending, ev.RunFinished):
                 raise RunFolderError(
                     f"run '{folder.name}' is finished: to train longer, start another with "

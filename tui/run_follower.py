@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from engine import events as ev
 from engine.own_file import read_own
+from engine.rows import HistoryItem, Rows
 from engine.run_folder import RunFolder, RunFolderError
 from engine.run_log import CHUNK_BYTES, Damage
 from engine.run_state import RunState, Status
@@ -20,18 +21,18 @@ if TYPE_CHECKING:
     from engine.schema import RunConfig
 
 STATUS_EVERY_S = 1.0
-SLICE = 2000
-"""Events folded before the screen gets its turn: a few milliseconds."""
+SLICE_S = 0.004
+"""Folding goes on for so long before the screen gets its turn."""
 CONSOLE_BYTES = 6000
 CLOSING_S = 5.0
 """An engine that has said how the run ended may hold it for so long while it tidies up."""
 
-_QUIET = (ev.MetricsLogged, ev.Heartbeat, ev.Evaluated, ev.EpochEnded, ev.FigureDrawn)
+_QUIET = (Rows, ev.MetricsLogged, ev.Heartbeat, ev.Evaluated, ev.EpochEnded, ev.FigureDrawn)
 """Events that don't change how a run stands."""
 
 
 class _Read(NamedTuple):
-    events: list[ev.AnyEvent]
+    items: list[HistoryItem]
     is_new_file: bool
     share: float
     """Of the file that has been read."""
@@ -64,7 +65,7 @@ class RunFollower:
         self.rejections: list[ev.CommandRejected] = []
         """Refusals nobody has been told of yet; whoever tells, clears."""
         self._clock = clock
-        self._reader = folder.read_events()
+        self._reader = folder.read_history()
         self._seen: tuple[int, int, int, int] | None = None
         self._status_due_s = 0.0
         self._elapsed_seen_at = 0.0
@@ -101,7 +102,7 @@ class RunFollower:
             if read.is_new_file:
                 self.state = RunState()
                 self.is_caught_up = False
-            await self._fold(read.events)
+            await self._fold(read.items)
             self.read_share = read.share
             if not self.is_caught_up and read.share >= 1:
                 self.is_caught_up, self._status_due_s = True, 0.0
@@ -119,17 +120,19 @@ class RunFollower:
                 else f"{name} can't be read: {plain(str(error.strerror))}"
             )
 
-    async def _fold(self, events: list[ev.AnyEvent]) -> None:
-        for start in range(0, len(events), SLICE):
-            elapsed_s = self.state.elapsed_s
-            batch = events[start : start + SLICE]
-            self.state.apply_all(batch)
-            if self.state.elapsed_s != elapsed_s:
-                self._elapsed_seen_at = self._clock()
-            self.rejections += [event for event in batch if isinstance(event, ev.CommandRejected)]
-            if not all(isinstance(event, _QUIET) for event in batch):
+    async def _fold(self, items: list[HistoryItem]) -> None:
+        elapsed_s, turn_ends_s = self.state.elapsed_s, time.monotonic() + SLICE_S
+        for item in items:
+            if time.monotonic() > turn_ends_s:
+                await asyncio.sleep(0)
+                turn_ends_s = time.monotonic() + SLICE_S
+            self.state.apply(item)
+            if not isinstance(item, _QUIET):
                 self._status_due_s = 0.0
-            await asyncio.sleep(0)
+                if isinstance(item, ev.CommandRejected):
+                    self.rejections.append(item)
+        if self.state.elapsed_s != elapsed_s:
+            self._elapsed_seen_at = self._clock()
 
     # -- in a thread: a disk may take its time -------------------------------------------------------------------
 
@@ -138,11 +141,11 @@ class RunFollower:
         seen = (stat.st_dev, stat.st_ino, stat.st_size, stat.st_mtime_ns)
         is_new_file = self._seen is not None and (seen[:2] != self._seen[:2] or stat.st_size < self._reader.offset)
         if is_new_file:
-            self._reader = self.folder.read_events()
+            self._reader = self.folder.read_history()
         elif seen == self._seen:
             return _Read([], False, self.read_share)
         before = self._reader.offset
-        events = self._reader.read()
+        items = self._reader.read()
         after = self._reader.offset
         is_whole_chunk = after - before > CHUNK_BYTES // 2
         if not is_whole_chunk:
@@ -150,7 +153,7 @@ class RunFollower:
         elif self._seen is None or is_new_file:
             self._seen = (*seen[:2], -1, -1)
         share = after / stat.st_size if is_whole_chunk and after < stat.st_size else 1.0
-        return _Read(events, is_new_file, share)
+        return _Read(items, is_new_file, share)
 
     def _look(self) -> tuple[Status, tuple[str, ...]]:
         status = status_of(self.folder, self.state, self._clock())

@@ -43,7 +43,7 @@ def show(args: Namespace) -> int:
     if args.settings:
         raise CommandError("settings go with --layers, as in dltui show mnist-mlp --layers --model.hidden 64")
     folder = _find(args)
-    reader, state = folder.read_events(), RunState()
+    reader, state = folder.read_history(), RunState()
     state.apply_all(reader.read_all())
     status = status_of(folder, state)
     if args.json:

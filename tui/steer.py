@@ -126,8 +126,9 @@ def open_run(args: Namespace) -> HeldRun:
         CommandError: no engine holds it, so that nobody would answer.
     """
     folder = find_run(args.runs, args.run)
-    reader, state = folder.read_events(), RunState()
-    state.apply_all(reader.read_all())
+    history, reader, state = folder.read_history(), folder.read_events(), RunState()
+    state.apply_all(history.read_all())
+    reader.offset = history.offset
     status = status_of(folder, state)
     if status in ENDED:
         raise CommandError(standing(folder, state, status))

@@ -71,7 +71,7 @@ def resume(args: Namespace) -> int:
     """`dltui resume RUN`."""
     folder = find_run(args.runs, args.run)
     state = RunState()
-    state.apply_all(folder.read_events().read_all())
+    state.apply_all(folder.read_history().read_all())
     status = status_of(folder, state)
     if status == "finished":
         raise CommandError(standing(folder, state, status))
@@ -168,7 +168,7 @@ class _NoProcess(Exception):
 
 def _train_detached(folder: RunFolder, as_json: bool) -> int:
     """Start a host for the run and wait until it has begun, or say why it has not."""
-    reader, state = folder.read_events(), RunState()
+    reader, state = folder.read_history(), RunState()
     state.apply_all(reader.read_all())
     launcher = Launcher()
     try:

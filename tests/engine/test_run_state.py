@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from engine import events as ev
-from engine.run_state import ANSWERS_KEPT, LINES_KEPT, RunState, Series
+from engine.run_state import ANSWERS_KEPT, LINES_KEPT, RunState
 
 
 def started(step: int = 0, **changes: Any) -> ev.RunStarted:
@@ -193,16 +193,6 @@ def test_what_happened_stands_in_the_log() -> None:
 
 
 STEPS = st.lists(st.integers(0, 50), max_size=40).map(sorted)
-
-
-@given(STEPS, st.integers(-1, 60))
-def test_cutting_a_series_keeps_exactly_what_came_before(steps: list[int], at: int) -> None:
-    series = Series()
-    for step in steps:
-        series.append(step, step / 10, float(step))
-    series.cut(at)
-    assert list(series.steps) == [step for step in steps if step <= at]
-    assert len(series.values) == len(series.elapsed_s) == len(series)
 
 
 @given(STEPS, STEPS, st.integers(0, 50))

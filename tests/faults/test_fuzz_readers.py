@@ -76,7 +76,7 @@ def test_events(
         data = damaged(b"".join(part), draw, tuple(lines))
         path.write_bytes(data)
         with watch.on(data):
-            reader, state = copy.read_events(), RunState()
+            reader, state = copy.read_history(), RunState()
             state.apply_all(reader.read_all())
             assert all("\n" not in str(damage) for damage in reader.damages)
             if number % 4 == 0:
@@ -107,7 +107,7 @@ def test_events_of_absurd_values(
         path.write_bytes(b"".join(item + b"\n" for item in items))
 
         def look() -> None:
-            reader, state = copy.read_events(), RunState()
+            reader, state = copy.read_history(), RunState()
             state.apply_all(reader.read_all())
             told = draw_all(copy, state)
             summarize(copy)

@@ -23,8 +23,9 @@ from engine.folder_shape import folder_shape
 from engine.places import user_presets_dir
 from engine.run_folder import RunFolder, RunFolderError
 from engine.run_log import CHUNK_BYTES, LINE_LIMIT_BYTES
-from engine.run_state import FIGURES_LIMIT, MARKERS_KEPT, SERIES_LIMIT, RunState
+from engine.run_state import FIGURES_LIMIT, MARKERS_KEPT, RunState
 from engine.run_summary import summarize
+from engine.series import SERIES_LIMIT
 from engine.session import Session
 from presets import PresetError, load_preset, load_presets
 from tests.cli.conftest import Dltui, make_run
@@ -76,7 +77,7 @@ def write(path: Path, items: Iterable[ev.AnyEvent]) -> None:
 
 def read_in_steps(run: RunFolder, measured: Measured) -> tuple[RunState, Any]:
     """Read and fold a log as viewers do, each step watched."""
-    reader, state, watch = run.read_events(), RunState(), Watch()
+    reader, state, watch = run.read_history(), RunState(), Watch()
     while True:
         before = reader.offset
         with watch.on(f"from {before:,}"):

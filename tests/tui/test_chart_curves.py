@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from tui.widgets.curves import decimate, segments, smooth
+from tui.widgets.curves import Averager, decimate, segments, smooth
 
 VALUES = hnp.arrays(
     np.float64,
@@ -36,6 +36,14 @@ def reference(values: np.ndarray, weight: float) -> np.ndarray:
 @given(values=VALUES)
 def test_smoothing_is_the_bias_corrected_average(values: np.ndarray, weight: float) -> None:
     np.testing.assert_allclose(smooth(values, weight), reference(values, weight), rtol=1e-9, atol=1e-6)
+
+
+@settings(max_examples=40, deadline=None)
+@given(values=VALUES, pieces=st.lists(st.integers(0, 400), max_size=4))
+def test_smoothing_a_curve_that_grows_is_smoothing_the_whole(values: np.ndarray, pieces: list[int]) -> None:
+    averager = Averager(0.9)
+    parts = [averager.extend(part) for part in np.split(values, sorted(piece % (len(values) + 1) for piece in pieces))]
+    np.testing.assert_allclose(np.concatenate(parts), reference(values, 0.9), rtol=1e-9, atol=1e-6)
 
 
 def test_smoothing_holds_for_long_series() -> None:

@@ -14,6 +14,7 @@ from tui.widgets.chart import ChartContent
 from tui.widgets.curves import Curve
 from tui.widgets.extents import Look, Mark, Marker, Scale
 from tui.widgets.run_curves import fingerprint, labels_of, overlay_curve, roles_of, run_curves, run_marks
+from tui.widgets.thinning import Thinner
 
 SCALES: tuple[Scale, ...] = ("steps", "epochs", "time")
 SMOOTHINGS = (0.0, 0.5, 0.8, 0.9, 0.97, 0.99)
@@ -46,6 +47,7 @@ class RunCharts:
         self.settings = settings
         self.overlay = Overlay()
         self._follower = follower
+        self._thinner = Thinner()
 
     def take_defaults(self, display: object) -> None:
         """Begin as the run's configuration says, of which this is the part on display, not validated."""
@@ -105,7 +107,7 @@ class RunCharts:
     def of_metrics(self, keys: Sequence[str]) -> tuple[list[Curve], list[Mark], Look]:
         """Curves of any metrics of the run."""
         settings = self.settings
-        curves = run_curves(self._state, keys[:_MOST_CURVES], settings.scale, settings.smoothing)
+        curves = run_curves(self._state, keys[:_MOST_CURVES], settings.scale, settings.smoothing, self._thinner)
         return curves, run_marks(self._state, settings.scale), Look(scale=settings.scale, marker=settings.marker)
 
     def key_of_metrics(self) -> Hashable:
@@ -132,9 +134,11 @@ class RunCharts:
 
     def _content(self, title: str, keys: tuple[str, ...], log_y: bool) -> ChartContent:
         state, settings = self._state, self.settings
-        curves = run_curves(state, keys, settings.scale, settings.smoothing)
+        curves = run_curves(state, keys, settings.scale, settings.smoothing, self._thinner)
         if self.overlay.state is not None:
-            other = overlay_curve(self.overlay.name, self.overlay.state, keys, settings.scale, settings.smoothing)
+            other = overlay_curve(
+                self.overlay.name, self.overlay.state, keys, settings.scale, settings.smoothing, self._thinner
+            )
             curves = [*([other] if other is not None else []), *curves]
         labels, roles = labels_of(keys), roles_of(keys)
         return ChartContent(

@@ -39,7 +39,7 @@ def find_overlay(folder: RunFolder, preset: str) -> Overlay:
 
 
 def _read(folder: RunFolder) -> RunState:
-    state, reader = RunState(), folder.read_events()
+    state, reader = RunState(), folder.read_history()
     while True:
         before = reader.offset
         state.apply_all(reader.read())

@@ -65,30 +65,44 @@ def smooth(values: Floats, weight: float) -> Floats:
         values: (N,); values that are not finite stay where they are and are passed over.
         weight: Share of the past, from 0 (nothing changes) to just below 1.
     """
-    if weight <= 0:
-        return values
-    finite = np.isfinite(values)
-    smoothed = values.copy()
-    smoothed[finite] = _average(values[finite], weight)
-    return smoothed
+    return Averager(weight).extend(values)
 
 
-def _average(values: Floats, weight: float) -> Floats:
-    """The recurrence in blocks, each one a matrix product, so that a million values take milliseconds."""
-    count = len(values)
-    if not count:
-        return values
-    blocks = np.pad(values, (0, -count % _BLOCK)).reshape(-1, _BLOCK)
-    age = np.arange(_BLOCK)[:, None] - np.arange(_BLOCK)[None, :]
-    within = blocks @ np.where(age >= 0, (1 - weight) * weight ** np.maximum(age, 0), 0.0).T
-    carried, carry, decay = np.empty(len(blocks)), 0.0, weight**_BLOCK
-    for index, last in enumerate(within[:, -1].tolist()):
-        carried[index] = carry
-        carry = decay * carry + last
-    average = (within + carried[:, None] * weight ** np.arange(1, _BLOCK + 1)).ravel()[:count]
-    young = min(count, int(-40 / np.log(weight)) + 1)  # later on the correction is 1 to the last bit
-    average[:young] /= 1 - weight ** np.arange(1, young + 1, dtype=np.float64)
-    return np.asarray(average)
+class Averager:
+    """Smooths a curve that grows; see `smooth`."""
+
+    def __init__(self, weight: float) -> None:
+        self._weight = weight
+        self._count, self._carry = 0, 0.0
+
+    def extend(self, values: Floats) -> Floats:
+        """Smoothed `values`, which follow those of the calls before."""
+        if self._weight <= 0:
+            return values
+        finite = np.isfinite(values)
+        smoothed = values.copy()
+        smoothed[finite] = self._average(values[finite])
+        return smoothed
+
+    def _average(self, values: Floats) -> Floats:
+        """The recurrence in blocks, each one a matrix product, so that a million values take milliseconds."""
+        count, weight = len(values), self._weight
+        if not count:
+            return values
+        blocks = np.pad(values, (0, -count % _BLOCK)).reshape(-1, _BLOCK)
+        age = np.arange(_BLOCK)[:, None] - np.arange(_BLOCK)[None, :]
+        within = blocks @ np.where(age >= 0, (1 - weight) * weight ** np.maximum(age, 0), 0.0).T
+        carried, carry, decay = np.empty(len(blocks)), self._carry, weight**_BLOCK
+        for index, last in enumerate(within[:, -1].tolist()):
+            carried[index] = carry
+            carry = decay * carry + last
+        average = (within + carried[:, None] * weight ** np.arange(1, _BLOCK + 1)).ravel()[:count]
+        self._carry = float(average[-1])
+        young = max(0, min(count, int(-40 / np.log(weight)) + 1 - self._count))
+        # later on the correction is 1 to the last bit
+        average[:young] /= 1 - weight ** np.arange(self._count + 1, self._count + young + 1, dtype=np.float64)
+        self._count += count
+        return np.asarray(average)
 
 
 def decimate(x: Floats, y: Floats, columns: int, low: float, high: float) -> tuple[Floats, Floats]:

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Hashable, Sequence
-from dataclasses import replace
 
-import numpy as np
-
-from engine.run_state import RunState, Series
-from tui.widgets.curves import CYCLE, Curve, Floats, Role, smooth
+from engine.run_state import RunState
+from engine.series import Series
+from tui.widgets.curves import CYCLE, Curve, Floats, Role
 from tui.widgets.extents import Mark, Scale
+from tui.widgets.thinning import Thinner
 
 _SPLITS = {"train": Role.TRAIN, "val": Role.VAL}
 _WORDS = {"loss_d": "D loss", "loss_g": "G loss", "d_real": "D(x)", "d_fake": "D(G(z))"}
@@ -17,8 +17,8 @@ _WORDS = {"loss_d": "D loss", "loss_g": "G loss", "d_real": "D(x)", "d_fake": "D
 _RAW = {Role.TRAIN: Role.RAW_TRAIN, Role.VAL: Role.RAW_VAL}
 
 
-def run_curves(state: RunState, keys: Sequence[str], scale: Scale, smoothing: float) -> list[Curve]:
-    """Curves of the metrics `keys` of a run; those it has no values of are left out.
+def run_curves(state: RunState, keys: Sequence[str], scale: Scale, smoothing: float, thinner: Thinner) -> list[Curve]:
+    """Curves of the metrics `keys` of a run, thinned out; those it has no values of are left out.
 
     With `smoothing` the raw curves lie behind the smoothed ones.
     """
@@ -28,22 +28,22 @@ def run_curves(state: RunState, keys: Sequence[str], scale: Scale, smoothing: fl
         series = state.series.get(key)
         if not series:
             continue
-        curve = Curve(labels[key], x_values(state, series, scale), np.array(series.values), roles[key])
+        shown.append(Curve(labels[key], *_points(state, series, scale, smoothing, thinner), roles[key]))
         if smoothing > 0:
-            raw.append(replace(curve, label="", role=_RAW.get(curve.role, Role.RAW_TRAIN)))
-            curve = replace(curve, y=smooth(curve.y, smoothing))
-        shown.append(curve)
+            role = _RAW.get(roles[key], Role.RAW_TRAIN)
+            raw.append(Curve("", *_points(state, series, scale, 0.0, thinner), role))
     # the training curve is the wilder one: it lies behind
     return [*raw, *shown]
 
 
-def overlay_curve(name: str, state: RunState, keys: Sequence[str], scale: Scale, smoothing: float) -> Curve | None:
+def overlay_curve(
+    name: str, state: RunState, keys: Sequence[str], scale: Scale, smoothing: float, thinner: Thinner
+) -> Curve | None:
     """The curve of another run to compare with: its held-out one, or else that of the first of `keys` it has."""
     for key in sorted(keys, key=lambda key: not key.startswith("val/")):
         series = state.series.get(key)
         if series:
-            values = smooth(np.array(series.values), smoothing)
-            return Curve(name, x_values(state, series, scale), values, Role.OVERLAY)
+            return Curve(name, *_points(state, series, scale, smoothing, thinner), Role.OVERLAY)
     return None
 
 
@@ -55,27 +55,37 @@ def run_marks(state: RunState, scale: Scale) -> list[Mark]:
             labels.setdefault(marker.step, []).append(marker.label)
     if not labels:
         return []
-    steps = np.array(list(labels), dtype=np.float64)
-    if scale == "epochs":
-        steps /= max(1, state.started.steps_per_epoch if state.started else 1)
-    elif scale == "time":
-        series = max(state.series.values(), key=len, default=None)
-        if not series:
-            return []
-        steps = np.interp(steps, np.array(series.steps, dtype=np.float64), np.array(series.elapsed_s))
-    return [
-        Mark(x, ", ".join(dict.fromkeys(at_step))) for x, at_step in zip(steps.tolist(), labels.values(), strict=True)
-    ]
+    series = max(state.series.values(), key=len, default=None)
+    if scale == "time" and not series:
+        return []
+    marks = []
+    for step, at_step in labels.items():
+        x = float(step)
+        if scale == "epochs":
+            x /= _steps_per_epoch(state)
+        elif scale == "time" and series:
+            x = _elapsed_at(series, step)
+        marks.append(Mark(x, ", ".join(dict.fromkeys(at_step))))
+    return marks
 
 
-def x_values(state: RunState, series: Series, scale: Scale) -> Floats:
-    """Where the values of `series` stand on the axis `scale`."""
-    if scale == "time":
-        return np.array(series.elapsed_s)
-    steps = np.array(series.steps, dtype=np.float64)
-    if scale == "epochs":
-        steps /= max(1, state.started.steps_per_epoch if state.started else 1)
-    return steps
+def _elapsed_at(series: Series, step: int) -> float:
+    """The training time at `step`, between those of the values before and after it."""
+    after = bisect_left(series.steps, step)
+    if after in (0, len(series)):
+        return series.elapsed_s[min(after, len(series) - 1)]
+    first, last = series.steps[after - 1], series.steps[after]
+    began_s, ended_s = series.elapsed_s[after - 1], series.elapsed_s[after]
+    return began_s + (ended_s - began_s) * (step - first) / (last - first)
+
+
+def _points(state: RunState, series: Series, scale: Scale, smoothing: float, thinner: Thinner) -> tuple[Floats, Floats]:
+    x, y = thinner.points(series, scale == "time", smoothing)
+    return x / _steps_per_epoch(state) if scale == "epochs" else x, y
+
+
+def _steps_per_epoch(state: RunState) -> int:
+    return max(1, state.started.steps_per_epoch if state.started else 1)
 
 
 def labels_of(keys: Sequence[str]) -> dict[str, str]:

@@ -1,0 +1,192 @@
+"""A log that is read in columns and folded is the same as one that is read event by event and folded."""
+
+from __future__ import annotations
+
+import tempfile
+from dataclasses import fields
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
+
+from engine import events as ev
+from engine import rows
+from engine.rows import HistoryItem, HistoryReader, Rows
+from engine.run_log import Damage, LogReader
+from engine.run_state import RunState
+from tests.engine.test_run_state import evaluated, logged, started
+
+
+def facts(state: RunState) -> dict[str, Any]:
+    """All that a state knows, in a form in which NaN equals NaN."""
+    known = {field.name: repr(getattr(state, field.name)) for field in fields(state) if field.name != "series"}
+    series = [(key, one.steps, one.elapsed_s, repr(one.values.tolist())) for key, one in state.series.items()]
+    # a row may name its metrics in another order than the rows around it
+    return {**known, "series": series, "latest": sorted(state.latest.items(), key=repr)}
+
+
+def folded(reader: LogReader[HistoryItem] | LogReader[ev.AnyEvent]) -> tuple[dict[str, Any], list[Damage], int]:
+    state = RunState()
+    state.apply_all(reader.read_all())
+    return facts(state), reader.damages, reader.offset
+
+
+def items_of(lines: list[bytes], block_bytes: int = 1 << 18) -> list[HistoryItem]:
+    """What is read in columns, after checking that it folds to the same as event by event."""
+    with pytest.MonkeyPatch.context() as patch, tempfile.TemporaryDirectory() as folder:
+        patch.setattr(rows, "SMALL_BYTES", 0)
+        patch.setattr(rows, "BLOCK_BYTES", block_bytes)
+        path = Path(folder) / "events.jsonl"
+        path.write_bytes(b"".join(lines))
+        assert folded(HistoryReader(path)) == folded(LogReader(path, ev.decode))
+        return list(HistoryReader(path).read_all())
+
+
+def written(*events: ev.AnyEvent) -> list[bytes]:
+    return [ev.encode(event) + b"\n" for event in events]
+
+
+def beat(step: int, at: float = 0.0) -> ev.Heartbeat:
+    return ev.Heartbeat(step=step, at=at, memory_bytes=step, cpu_percent=2.0)
+
+
+def shape(items: list[HistoryItem]) -> list[str | int]:
+    return [item.events if isinstance(item, Rows) else type(item).__name__ for item in items]
+
+
+ROWS = written(*(logged(step) for step in range(1, 31)))
+FIRST = 1000
+"""Bytes of a first block, which shows what rows there are, and of others."""
+
+
+def block_of(*lines: bytes) -> list[HistoryItem]:
+    """What is made of `lines` as one block, by a reader that has seen such rows."""
+    items_of([*ROWS, *lines], FIRST)
+    with pytest.MonkeyPatch.context() as patch:
+        reader = HistoryReader(Path("events.jsonl"))
+        assert {type(item) for item in reader._take(b"".join(ROWS))} == {ev.MetricsLogged}
+        patch.setattr(rows, "SMALL_BYTES", 0)
+        return reader._take(b"".join(lines))
+
+
+def test_rows_and_the_heartbeats_among_them_are_one_item() -> None:
+    (item,) = block_of(*ROWS, *written(beat(37, at=7.0), logged(36, None), beat(36)))
+    assert isinstance(item, Rows)
+    assert (item.events, len(item), item.step, item.at, item.heartbeat) == (33, 31, 37, 7.0, beat(36))
+    assert (list(item.steps), item.lr[5]) == ([*range(1, 31), 36], 0.1)
+    assert repr(item.values["train/loss"].tolist()[-2:]) == "[1.0, nan]"
+
+
+def test_everything_else_keeps_its_place() -> None:
+    back = ev.RolledBack(step=12, at=1.0, from_step=30, reason="NaN")
+    lines = written(evaluated(30, 0.5), back, beat(12), logged(13), beat(13), ev.RunPaused(step=13, at=2.0), beat(13))
+    assert shape(block_of(*ROWS, *lines)) == [30, "Evaluated", "RolledBack", 3, "RunPaused", "Heartbeat"]
+
+
+def test_few_rows_are_events() -> None:
+    reader = HistoryReader(Path("events.jsonl"))
+    assert [type(item) for line in ROWS for item in reader._take(line)] == [ev.MetricsLogged] * 30
+
+
+def test_rows_of_other_metrics_are_learned_anew() -> None:
+    others = [line.replace(b"train/loss", b"train/other") for line in ROWS]
+    items = items_of([*ROWS, *others], FIRST)
+    assert {type(item) for item in items[-10:]} == {Rows, ev.MetricsLogged}
+    assert isinstance(items[-1], Rows)
+    assert list(items[-1].values) == ["train/other"]
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        b"\n",
+        b"  \n",
+        b"nonsense\n",
+        b"\xff\x00\n",
+        ROWS[3][:-1] + ROWS[4],
+        ROWS[3][:-1] + b" " + ROWS[4] + b" \n",
+        ROWS[3][:-1] + b"\r\n",
+        b" " + ROWS[3],
+        ROWS[3].replace(b"{", b"{\n", 1),
+        ROWS[3].replace(b'"values":', b'"values":\n') + b" \n" + ROWS[3][:-1] + ROWS[3],
+        ROWS[3].replace(b'"values":', b'"values":\n')[:-1] + ROWS[3],
+        ROWS[3].replace(b'"steps":1', b'"steps":-1'),
+        ROWS[3].replace(b'"step":4', b'"step":9999999999999999999'),
+        ROWS[3].replace(b'"step":4', b'"step":4.5'),
+        ROWS[3].replace(b'"step":4', b'"step":4.0'),
+        ROWS[3].replace(b',"at":0.0', b""),
+        ROWS[3].replace(b"1.0", b"1e999"),
+        ROWS[3].replace(b"1.0", b"true"),
+        ROWS[3].replace(b"1.0", b"1"),
+        ROWS[3].replace(b"1.0", b"null"),
+        ROWS[3].replace(b"1.0}", b'1.0,"train/loss":2}'),
+        ROWS[3].replace(b"train/loss", b"val/loss"),
+        ROWS[3].replace(b"train/loss", b"\\u0000\\n\\\\"),
+        ROWS[3].replace(b"train/loss", b"train\\/loss"),
+        ROWS[3].replace(b"train/loss", b"tr\\u0061in/loss"),
+        ROWS[3].replace(b"{", b'{"unknown":[{}],', 1),
+        ROWS[3].replace(b'"values":{"train/loss":1.0}', b'"values":{}'),
+        ROWS[3].replace(b'"MetricsLogged"', b'"Row"'),
+        b"[" * 5000 + b"\n",
+        b"[" + ROWS[3][:-1] + b"]\n",
+        b'{"event":"LineLogged","level":"info","text":"}{","step":1,"at":1}\n',
+        b'{"event":"LineLogged","level":"info","text":"}\\n{","step":1,"at":1}\n',
+        b'{"event":"LineLogged","level":"info","text":"}\n{","step":1,"at":1}\n',
+    ],
+)
+@pytest.mark.parametrize("size", [300, 2000, 1 << 18])
+def test_damage_and_strange_writing_are_seen_as_line_by_line(damage: bytes, size: int, monkeypatch: Any) -> None:
+    monkeypatch.setattr("time.time", lambda: 5.0)  # of rows that don't tell when they were logged
+    items_of([*ROWS[:20], damage, *ROWS[20:], damage, damage], size)
+
+
+VALUES = st.dictionaries(
+    st.sampled_from(["train/loss", "train/accuracy", "param/w"]), st.none() | st.floats(-9, 9) | st.just(0), max_size=3
+)
+STEP, TIME = st.integers(0, 40), st.sampled_from([0.0, 1.0, 1.5, 2.0, 3.0, 9.0])
+EVENT = st.one_of(
+    *[st.builds(ev.MetricsLogged, step=STEP, at=TIME, steps=STEP, elapsed_s=TIME, lr=TIME, values=VALUES)] * 2,
+    st.builds(ev.Heartbeat, step=STEP, at=TIME, memory_bytes=STEP, cpu_percent=TIME),
+    st.builds(ev.Evaluated, step=STEP, at=TIME, epoch=STEP, elapsed_s=TIME, values=VALUES),
+    st.builds(ev.EpochEnded, step=STEP, at=TIME, epoch=STEP, elapsed_s=TIME),
+    st.builds(ev.RolledBack, step=STEP, at=TIME, from_step=STEP, reason=st.just("NaN"), lr=st.none() | TIME),
+    st.builds(ev.LearningRateChanged, step=STEP, at=TIME, old=TIME, new=TIME),
+    st.builds(started, step=STEP),
+    st.builds(ev.RunPaused, step=STEP, at=TIME),
+    st.builds(ev.LineLogged, step=STEP, at=TIME, level=st.just("info"), text=st.text(max_size=3)),
+    st.builds(ev.RunStopped, step=STEP, at=TIME, elapsed_s=TIME, reason=st.just("asked")),
+)
+STEADY = st.builds(
+    lambda keys, steps, values: [
+        ev.MetricsLogged(
+            step=step, at=0.0, steps=1, elapsed_s=step / 10, lr=step / 7, values=dict.fromkeys(keys, value)
+        )
+        for step, value in zip(steps, values, strict=True)
+    ],
+    st.lists(st.sampled_from(["train/loss", "train/accuracy", "step", '"\n']), min_size=1, unique=True),
+    st.lists(st.integers(0, 10**6), min_size=12, max_size=12).map(sorted),
+    st.lists(st.none() | st.floats(-1e300, 1e300), min_size=12, max_size=12),
+)
+"""Rows as a run writes them: the same metrics again and again."""
+DAMAGE = st.sampled_from([b"\n", b"x\n", ROWS[0][:40] + b"\n", ROWS[0][:-1] + ROWS[1], b"{}\n"])
+LINES = st.lists(STEADY.map(lambda some: written(*some)) | st.lists(EVENT).map(lambda some: written(*some)))
+
+
+@settings(max_examples=150, deadline=None)
+@given(
+    LINES.map(lambda parts: [line for part in parts for line in part]),
+    st.lists(st.tuples(st.integers(0, 200), DAMAGE), max_size=2),
+    st.integers(100, 4000),
+    st.integers(0, 60),
+)
+@example(ROWS + written(started(step=10)) + ROWS[10:], [], 1000, 0)
+def test_any_log_folds_to_the_same(
+    lines: list[bytes], damages: list[tuple[int, bytes]], block_bytes: int, cut_off: int
+) -> None:
+    for place, damage in damages:
+        lines.insert(place, damage)
+    if lines and cut_off:
+        lines = [*lines[:-1], lines[-1][:-cut_off]]
+    items_of(lines, block_bytes)
