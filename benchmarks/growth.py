@@ -1,0 +1,412 @@
+"""Cost as work grows: `python -m benchmarks.growth [--quick]`.
+
+Logs are written as an engine writes them, with heartbeats, epochs and evaluations among their rows. They are read
+beside the real application, headless, in a process of its own, five times: the time until all is known, and the longest
+that the event loop was kept from its turn; and they are shown by it: the memory of the process. A redraw is measured
+from a new row to the finished lines of a chart, in seconds of the thread, medians of 50. For a day of logging real
+presets train for a while as in a run that takes a day, and what they log from their fifth second on goes on for a day.
+Memory over many steps is that of an engine that trains linear-regression-synthetic with automatic rows, and of a
+headless application that shows it meanwhile.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import json
+import math
+import os
+import random
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+from benchmarks.tables import keep
+from engine import events as ev
+from engine.places import data_dir
+from engine.run_folder import RunFolder, create_run
+from engine.schema import overlay, validate
+from presets import load_preset
+
+MIB = 1 << 20
+DAY_S = 86_400
+PAGE = os.sysconf("SC_PAGE_SIZE")
+SIZE = (140, 45)
+
+Rows = list[list[str]]
+
+
+def main() -> None:
+    """Measure, print and keep the table."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--quick", action="store_true", help="a tenth of the rows and steps")
+    parser.add_argument("--in-process", nargs=3, metavar=("WHAT", "FOLDER", "N"), help=argparse.SUPPRESS)
+    args = parser.parse_args()
+    if args.in_process:
+        what, folder, count = args.in_process
+        print(json.dumps(_CHILDREN[what](RunFolder(Path(folder)), int(count))))
+        return
+    share = 10 if args.quick else 1
+    with tempfile.TemporaryDirectory() as runs:
+        rows = [
+            *_opening(Path(runs), 1_000_000 // share),
+            *_redrawing(Path(runs), [1000, 100_000 // share, 1_000_000 // share]),
+            *_logging(Path(runs), 60 // share),
+            *_training(Path(runs), 1_000_000 // share),
+        ]
+    notes = " ".join((__doc__ or "").partition("\n\n")[2].split())
+    keep("growth", "Cost as work grows", notes, ["what", "figure", "goal", "reached"], rows)
+
+
+def _row(what: str, figure: str, goal: str, is_reached: bool) -> list[str]:
+    return [what, figure, goal, "yes" if is_reached else "no"]
+
+
+# -- a long log ----------------------------------------------------------------------------------------------------
+
+
+def _opening(runs: Path, count: int) -> Rows:
+    folder = write_run(runs, count)
+    megabytes = (folder.path / "events.jsonl").stat().st_size / 1e6
+    opened = [_in_process("open", folder, count) for _ in range(5)]
+    took_s = statistics.median(one["took_s"] for one in opened)
+    longest_s = statistics.median(one["longest_s"] for one in opened)
+    shown = _in_process("show", folder, count)
+    resident = shown["resident_bytes"] / MIB
+    what = f"log of {count:,} rows, {megabytes:.0f} MB"
+    beside = f"{shown['before_bytes'] / MIB:.0f} MiB before"
+    return [
+        _row(f"{what}: read, and all of it known", f"{took_s:.2f} s", "1 s", took_s < 1),
+        _row(f"{what}: the longest that a key waits meanwhile", f"{longest_s * 1e3:.0f} ms", "50 ms", longest_s < 0.05),
+        _row(f"{what}: memory of the UI that shows it, {beside}", f"{resident:.0f} MiB", "200 MiB", resident <= 200),
+    ]
+
+
+def _redrawing(runs: Path, counts: list[int]) -> Rows:
+    folders = [write_run(runs, count) for count in counts]
+    measured = {count: _in_process("redraw", folder, count) for count, folder in zip(counts, folders, strict=True)}
+    rows = []
+    for way in measured[counts[0]]:
+        took_ms = [measured[count][way] * 1e3 for count in counts]
+        most = max(took_ms[1:]) / took_ms[0]
+        figure = " / ".join(f"{one:.1f}" for one in took_ms) + f" ms, ratio {most:.2f}"
+        what = f"redraw {way}, {' / '.join(f'{count:,}' for count in counts)} rows"
+        rows.append(_row(what, figure, "ratio 1.25", most < 1.25))
+    return rows
+
+
+def write_run(runs: Path, count: int) -> RunFolder:
+    """A run whose log has `count` rows of two metrics, with heartbeats, epochs and evaluations among them; made once."""
+    config = load_preset("mnist-mlp").config
+    if (runs / f"rows-{count}").exists():
+        return RunFolder(runs / f"rows-{count}")
+    folder = create_run(runs, config, Path("data"), f"rows-{count}")
+    with (folder.path / "events.jsonl").open("wb") as file:
+        file.writelines(ev.encode(event) + b"\n" for event in _events(count))
+    return folder
+
+
+def _events(count: int) -> Iterator[ev.AnyEvent]:
+    began_at, draw = 1_760_000_000.0, random.Random(1)
+    yield ev.RunStarted(
+        step=0,
+        at=began_at,
+        pid=1,
+        host="box",
+        device="cpu",
+        device_name="CPU",
+        threads=1,
+        torch="2",
+        parameters=1,
+        train_rows=1,
+        val_rows=1,
+        batch_size=1,
+        steps_per_epoch=1000,
+        epochs=max(1, count // 1000),
+        metric="val/accuracy",
+        higher_is_better=True,
+    )
+    for step in range(1, count + 1):
+        elapsed_s = round(step * 0.0125, 4)
+        at, share = began_at + elapsed_s, step / count
+        loss = float(f"{2.3 * math.exp(-3 * share) + 0.1 * draw.random():.7g}")
+        accuracy = float(f"{min(1.0, 0.1 + 0.85 * share + 0.05 * draw.random()):.7g}")
+        values: dict[str, float | None] = {"train/loss": loss, "train/accuracy": accuracy}
+        yield ev.MetricsLogged(step=step, at=round(at, 3), steps=1, elapsed_s=elapsed_s, lr=0.1, values=values)
+        if step % 160 == 0:
+            yield ev.Heartbeat(step=step, at=round(at, 3), memory_bytes=400_000_000 + step, cpu_percent=99.5)
+        if step % 1000 == 0:
+            held_out: dict[str, float | None] = {"val/loss": loss, "val/accuracy": accuracy}
+            epoch = step // 1000
+            yield ev.EpochEnded(step=step, at=round(at, 3), epoch=epoch, elapsed_s=elapsed_s)
+            yield ev.Evaluated(step=step, at=round(at, 3), epoch=epoch, elapsed_s=elapsed_s, values=held_out)
+
+
+def _in_process(what: str, folder: RunFolder, count: int) -> dict[str, float]:
+    command = [sys.executable, "-m", "benchmarks.growth", "--in-process", what, str(folder.path), str(count)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    if done.returncode:
+        raise SystemExit(done.stderr)
+    result: dict[str, float] = json.loads(done.stdout)
+    return result
+
+
+def _open(folder: RunFolder, count: int) -> dict[str, float]:
+    """Read a log beside the running application: until all of it is known, and the longest that a key would wait."""
+    from tui.app import make_app
+    from tui.run_follower import RunFollower
+
+    async def measure() -> dict[str, float]:
+        async with make_app(folder.path.parent, Path("data"), warm=False).run_test(size=SIZE) as pilot:
+            await pilot.pause(0.5)
+            follower, turns = RunFollower(folder), _Turns()
+            began_s, watching = time.perf_counter(), asyncio.create_task(turns.watch())
+            while not follower.is_caught_up:
+                await follower.poll()
+            took_s = time.perf_counter() - began_s
+            watching.cancel()
+            assert len(follower.state.series["train/loss"]) == count
+            return {"took_s": took_s, "longest_s": turns.longest_s}
+
+    return asyncio.run(measure())
+
+
+class _Turns:
+    """How long a key would have to wait for its turn."""
+
+    def __init__(self) -> None:
+        self.longest_s = 0.0
+
+    async def watch(self) -> None:
+        """Come back again and again, until cancelled."""
+        while True:
+            asked_s = time.perf_counter()
+            await asyncio.sleep(0.001)
+            self.longest_s = max(self.longest_s, time.perf_counter() - asked_s - 0.001)
+
+
+def _show(folder: RunFolder, count: int) -> dict[str, float]:
+    """Open a run's screen; the memory of the process before, and with all of the run on it."""
+    from tui.app import make_app
+    from tui.screens.run import RunScreen
+
+    async def measure() -> dict[str, float]:
+        app = make_app(folder.path.parent, Path("data"), warm=False)
+        async with app.run_test(size=SIZE) as pilot:
+            await pilot.pause(0.5)
+            before, screen = resident_bytes(), RunScreen(folder)
+            await app.push_screen(screen)
+            for _ in range(600):  # a minute at most
+                await pilot.pause(0.1)
+                if screen.follower.is_caught_up:
+                    break
+            await pilot.pause(1.0)
+            assert len(screen.follower.state.series["train/loss"]) == count
+            return {"before_bytes": before, "resident_bytes": resident_bytes()}
+
+    return asyncio.run(measure())
+
+
+def _redraw(folder: RunFolder, count: int) -> dict[str, float]:
+    """Seconds of the thread from a new row to the finished lines of a chart, by what the chart shows."""
+    from textual.app import App, ComposeResult
+
+    from tui.run_follower import RunFollower
+    from tui.screens.run_charts import ChartSettings, RunCharts
+    from tui.screens.run_overlay import Overlay
+    from tui.widgets.chart import Chart
+    from tui.widgets.palette import palette_of
+
+    class Stage(App[None]):
+        def compose(self) -> ComposeResult:
+            yield Chart()
+
+    async def measure() -> dict[str, float]:
+        follower, other = RunFollower(folder), RunFollower(folder)
+        for one in (follower, other):
+            while not one.is_caught_up:
+                await one.poll()
+        overlay_of = Overlay("another", other.state)
+        took = {}
+        async with Stage().run_test(size=SIZE) as pilot:
+            chart = pilot.app.query_one(Chart)
+            for way, settings in _WAYS.items():
+                charts = RunCharts(follower, ChartSettings(**settings))
+                charts.overlay = overlay_of if "overlay" in way else Overlay()
+                times = []
+                for number in range(60):
+                    step = follower.state.step + 1
+                    values: dict[str, float | None] = {"train/loss": 0.3 + number / 1000, "train/accuracy": 0.9}
+                    row = ev.MetricsLogged(step=step, steps=1, elapsed_s=step * 0.0125, lr=0.1, values=values)
+                    began_s = time.thread_time()
+                    follower.state.apply(row)
+                    chart.offer(*charts.loss(), urgent=True)
+                    chart.draw(SIZE[0] // 2 - 2, SIZE[1] // 2, palette_of(pilot.app))
+                    times.append(time.thread_time() - began_s)
+                took[way] = statistics.median(times[10:])
+        return took
+
+    return asyncio.run(measure())
+
+
+_WAYS: dict[str, dict[str, Any]] = {
+    "as it comes": {},
+    "smoothed": {"smoothing": 0.97},
+    "log y": {"log_y": True},
+    "by epoch": {"scale": "epochs"},
+    "by time": {"scale": "time"},
+    "with an overlay, smoothed, log y, by time": {"smoothing": 0.97, "log_y": True, "scale": "time"},
+}
+
+
+# -- a day of logging ----------------------------------------------------------------------------------------------
+
+PRESETS = ("linear-regression", "mnist-mlp", "mnist-cnn")
+"""A fast, a middling and a slow one."""
+SETTLED_S = 4.0
+
+
+def _logging(runs: Path, seconds: int) -> Rows:
+    rows = []
+    for name in PRESETS:
+        config = load_preset(name).config
+        longest = overlay(config.model_dump(mode="json"), {"trainer": {"epochs": 1_000_000, "log_every": 0}})
+        folder = create_run(runs, validate(longest), data_dir(), f"day-{name}")
+        logged = _in_process("log", folder, max(8, seconds // len(PRESETS)))
+        megabytes = logged["bytes_per_s"] * DAY_S / 1e6
+        what = f"a day of {name}, {logged['steps_per_s']:,.0f} steps/s, {logged['rows_per_s']:.1f} rows/s"
+        rows.append(_row(f"{what}: event log", f"{megabytes:.0f} MB", "100 MB", megabytes <= 100))
+    return rows
+
+
+def _log(folder: RunFolder, seconds: int) -> dict[str, float]:
+    """Train for a while; what is logged a second once the run has settled, which it does with its first rows."""
+    import engine
+
+    log = folder.path / "events.jsonl"
+
+    async def train() -> dict[str, float]:
+        began_s = since_s = math.nan
+        first, since_bytes, rows, step = 0, 0, 0, 0
+        async for event in engine.run(folder.config(), folder.path, data_dir()):
+            now_s = time.perf_counter()
+            began_s = now_s if began_s != began_s and event.step else began_s
+            if now_s - began_s < SETTLED_S or began_s != began_s:
+                first, since_s, since_bytes = event.step, now_s, log.stat().st_size
+                continue
+            step, rows = event.step, rows + isinstance(event, ev.MetricsLogged)
+            if now_s - since_s > seconds:
+                break
+        took_s = time.perf_counter() - since_s
+        return {
+            "bytes_per_s": (log.stat().st_size - since_bytes) / took_s,
+            "steps_per_s": (step - first) / took_s,
+            "rows_per_s": rows / took_s,
+        }
+
+    return asyncio.run(train())
+
+
+# -- a million steps -----------------------------------------------------------------------------------------------
+
+SHARES = (0.1, 0.5, 1.0)
+MOST_GROWTH = 8 * MIB
+
+
+def _training(runs: Path, steps: int) -> Rows:
+    """Memory of an engine, and of a screen that follows it, in processes of their own."""
+    config = load_preset("linear-regression-synthetic").config
+    steps_per_epoch = 100
+    settings = {"trainer": {"epochs": steps // steps_per_epoch, "log_every": 0, "threads": 1}}
+    folder = create_run(runs, validate(overlay(config.model_dump(mode="json"), settings)), data_dir(), "long")
+    command = [sys.executable, "-m", "benchmarks.growth", "--in-process"]
+    children = {
+        what: subprocess.Popen([*command, what, str(folder.path), str(steps)], stdout=subprocess.PIPE, text=True)
+        for what in ("train", "follow")
+    }
+    rows = []
+    for what, child in children.items():
+        out, _ = child.communicate()
+        if child.returncode:
+            raise SystemExit(f"{what} failed")
+        bytes_at = json.loads(out)
+        growth = bytes_at["1.0"] - bytes_at["0.1"]
+        name = {"train": "the engine", "follow": "the UI on its run screen"}[what]
+        figure = " / ".join(f"{bytes_at[str(share)] / MIB:.1f}" for share in SHARES)
+        rows.append(
+            _row(
+                f"memory of {name} at 10 / 50 / 100 % of {steps:,} steps",
+                f"{figure} MiB",
+                f"at most {MOST_GROWTH // MIB} MiB more",
+                growth <= MOST_GROWTH,
+            )
+        )
+    return rows
+
+
+def _train(folder: RunFolder, steps: int) -> dict[str, float]:
+    import engine
+
+    async def train() -> dict[str, float]:
+        watch = _MemoryWatch(steps)
+        async for event in engine.run(folder.config(), folder.path, data_dir()):
+            watch.look(event.step)
+        return watch.bytes_at
+
+    return asyncio.run(train())
+
+
+def _follow(folder: RunFolder, steps: int) -> dict[str, float]:
+    from tui.app import make_app
+    from tui.screens.run import RunScreen
+
+    async def follow() -> dict[str, float]:
+        watch = _MemoryWatch(steps)
+        app = make_app(folder.path.parent, data_dir(), open_run=folder, warm=False)
+        async with app.run_test(size=SIZE):
+            while True:
+                await asyncio.sleep(0.2)
+                screen = app.screen
+                if isinstance(screen, RunScreen):
+                    watch.look(screen.follower.state.step)
+                    if screen.follower.state.ending is not None:
+                        return watch.bytes_at
+
+    return asyncio.run(follow())
+
+
+class _MemoryWatch:
+    """Notes the memory of this process when a run of so many steps has come to each of `SHARES`."""
+
+    def __init__(self, steps: int) -> None:
+        self.bytes_at: dict[str, float] = {}
+        self._steps = steps
+
+    def look(self, step: int) -> None:
+        """The run is at `step`."""
+        for share in SHARES:
+            if step >= share * self._steps and str(share) not in self.bytes_at:
+                self.bytes_at[str(share)] = resident_bytes()
+
+
+def resident_bytes() -> float:
+    """Memory of this process that is in use, in bytes."""
+    return int(Path("/proc/self/statm").read_text().split()[1]) * PAGE
+
+
+_CHILDREN: dict[str, Callable[[RunFolder, int], dict[str, float]]] = {
+    "open": _open,
+    "show": _show,
+    "redraw": _redraw,
+    "log": _log,
+    "train": _train,
+    "follow": _follow,
+}
+
+if __name__ == "__main__":
+    main()
