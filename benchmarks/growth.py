@@ -101,7 +101,7 @@ def _redrawing(runs: Path, counts: list[int]) -> Rows:
 
 
 def write_run(runs: Path, count: int) -> RunFolder:
-    """A run whose log has `count` rows of two metrics, with heartbeats, epochs and evaluations among them; made once."""
+    """A run whose log has `count` rows of two metrics, heartbeats, epochs and evaluations among them; made once."""
     config = load_preset("mnist-mlp").config
     if (runs / f"rows-{count}").exists():
         return RunFolder(runs / f"rows-{count}")
