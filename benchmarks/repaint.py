@@ -1,9 +1,9 @@
 """How long the run screen takes from a key to the picture that the key asks for.
 
 Keys are written to a pseudo-terminal at moments drawn at random, and all that comes back is stamped. Only afterwards is
-it put on a screen: what a key changes for good (the frame of the pane in use, the words for axis, scale and smoothing,
-the window of keys) is compared from output to output, and the key's time ends with the one from which on it stays as
-it is when the next key is pressed.
+it put on a screen: what a key changes for good (frame and name of the pane in use, the words for axis, scale and
+smoothing, the window of keys) is compared from output to output, and the key's time ends with the one from which on it
+stays as it is when the next key is pressed.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from tui.screens.run_panes import WIDE
 PAUSES_S = (0.2, 0.5)
 """Shortest and longest time between two keys."""
 _CORNERS = re.compile("[┏╭]")
-_WORDS = re.compile(r"log y|by (?:step|epoch|time)|smooth 0\.\d+")
+_WORDS = re.compile(r"log y|by (?:step|epoch|time)|smooth 0\.\d+|▸\d")
 
 Signature = tuple[tuple[str, ...], ...]
 """Per line what only keys change."""
