@@ -4,7 +4,8 @@ Logs are written as an engine writes them, with heartbeats, epochs and evaluatio
 beside the real application, headless, in a process of its own, five times: the time until all is known, and the longest
 that the event loop was kept from its turn; and they are shown by it: the memory of the process. A redraw is measured
 from a new row to the finished lines of a chart, in seconds of the thread, medians of 50. For a day of logging real
-presets train for a while as in a run that takes a day, and what they log from their fifth second on goes on for a day.
+presets train for a while as in a run that takes a day, and what they log from their fifth second on goes on for a day;
+pictures are drawn less often as an engine grows older, as engine/figure_studio.py says.
 Memory over many steps is that of an engine that trains linear-regression-synthetic with automatic rows, and of a
 headless application that shows it meanwhile.
 """
@@ -278,10 +279,18 @@ def _logging(runs: Path, seconds: int) -> Rows:
         longest = overlay(config.model_dump(mode="json"), {"trainer": {"epochs": 1_000_000, "log_every": 0}})
         folder = create_run(runs, validate(longest), data_dir(), f"day-{name}")
         logged = _in_process("log", folder, max(8, seconds // len(PRESETS)))
-        megabytes = logged["bytes_per_s"] * DAY_S / 1e6
+        megabytes = (logged["bytes_per_s"] * DAY_S + logged["drawing_bytes"] * _drawings(logged["between_s"])) / 1e6
         what = f"a day of {name}, {logged['steps_per_s']:,.0f} steps/s, {logged['rows_per_s']:.1f} rows/s"
         rows.append(_row(f"{what}: event log", f"{megabytes:.0f} MB", "100 MB", megabytes <= 100))
     return rows
+
+
+def _drawings(between_s: float) -> float:
+    """How often pictures are drawn in a day, if at first so much time lies between: later it is a share of the age."""
+    from engine.figure_studio import AGE_RATIO  # brings torch, which the processes that open runs must not have
+
+    steady_s = min(DAY_S, AGE_RATIO * between_s)
+    return steady_s / between_s + AGE_RATIO * math.log(DAY_S / steady_s)
 
 
 def _log(folder: RunFolder, seconds: int) -> dict[str, float]:
@@ -293,6 +302,7 @@ def _log(folder: RunFolder, seconds: int) -> dict[str, float]:
     async def train() -> dict[str, float]:
         began_s = since_s = math.nan
         first, since_bytes, rows, step = 0, 0, 0, 0
+        drawn_bytes, drawn_at = 0, set[int]()
         async for event in engine.run(folder.config(), folder.path, data_dir()):
             now_s = time.perf_counter()
             began_s = now_s if began_s != began_s and event.step else began_s
@@ -300,11 +310,16 @@ def _log(folder: RunFolder, seconds: int) -> dict[str, float]:
                 first, since_s, since_bytes = event.step, now_s, log.stat().st_size
                 continue
             step, rows = event.step, rows + isinstance(event, ev.MetricsLogged)
+            if isinstance(event, ev.FigureDrawn):
+                drawn_bytes += len(ev.encode(event)) + 1
+                drawn_at.add(event.step)
             if now_s - since_s > seconds:
                 break
         took_s = time.perf_counter() - since_s
         return {
-            "bytes_per_s": (log.stat().st_size - since_bytes) / took_s,
+            "bytes_per_s": (log.stat().st_size - since_bytes - drawn_bytes) / took_s,
+            "drawing_bytes": drawn_bytes / max(1, len(drawn_at)),
+            "between_s": took_s / max(1, len(drawn_at)),
             "steps_per_s": (step - first) / took_s,
             "rows_per_s": rows / took_s,
         }

@@ -21,6 +21,9 @@ SHORTEST_S = 0.5
 """Between two drawings; nobody sees more."""
 COST_RATIO = 40
 """Times longer than drawing took must pass before the next: at most 2.5 % of the time goes into figures."""
+AGE_RATIO = 7200
+"""Between two drawings passes at least one part in so many of the time an engine has been at work: what has been drawn
+for hours changes slowly, and each picture drawn is a line of the log."""
 SAMPLE_ROWS = 10_000
 FEWEST_ROWS = 500
 """Drawn from in any case, and at first, when it is not known yet how long that takes."""
@@ -44,6 +47,7 @@ class FigureStudio:
         self._sample = _sample_of(split).to(task.device)
         _remove_drafts(folder)
         self._rows_per_s = 0.0
+        self._began_s = time.perf_counter()
         self._due_at_s = 0.0
         self._drawn_step = -1
         self._broken: set[str] = set()
@@ -68,9 +72,10 @@ class FigureStudio:
         with self._told_once(step), undisturbed_random_states(self._task.device):
             for figure in self._task.figures(Split(self._sample.inputs[:rows], self._sample.targets[:rows])):
                 self._store(figure, step)
-        took_s = time.perf_counter() - began_s
+        now_s = time.perf_counter()
+        took_s = now_s - began_s
         self._rows_per_s = rows / took_s
-        self._due_at_s = time.perf_counter() + max(SHORTEST_S, COST_RATIO * took_s)
+        self._due_at_s = now_s + max(SHORTEST_S, COST_RATIO * took_s, (now_s - self._began_s) / AGE_RATIO)
 
     def forget(self) -> None:
         """Draw the same step again when asked to: its weights have become others."""

@@ -13,7 +13,7 @@ import torch
 from engine import figure_studio
 from engine.checkpoint import random_states
 from engine.data.bundle import DataBundle, Split
-from engine.figure_studio import COST_RATIO, FEWEST_ROWS, SAMPLE_ROWS, FigureStudio
+from engine.figure_studio import COST_RATIO, FEWEST_ROWS, SAMPLE_ROWS, SHORTEST_S, FigureStudio
 from engine.figures import Figure
 
 
@@ -59,6 +59,26 @@ def test_a_slow_network_is_drawn_from_fewer_rows(
     studio.draw(3)
     studio.draw(3)
     assert artist.rows == [pytest.approx(rows, rel=0.01) for rows in expected]
+
+
+@pytest.mark.parametrize(("hours", "expected_s"), [(0, SHORTEST_S), (1, SHORTEST_S), (4, 2.0), (24, 12.0)])
+def test_pictures_of_a_long_run_are_drawn_less_often(
+    hours: int, expected_s: float, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clock = [100.0]
+    monkeypatch.setattr(figure_studio, "time", SimpleNamespace(perf_counter=lambda: clock[0]))
+    artist: Any = Artist(clock, 0.0)
+    monkeypatch.setattr(figure_studio, "COST_RATIO", 0)
+    rows = Split(torch.zeros(4, 1), torch.zeros(4))
+    studio = FigureStudio(artist, DataBundle(rows, None, (1,), 1), tmp_path, lambda event: None)
+    clock[0] += 3600 * hours
+    studio.draw(1)
+    clock[0] += 0.99 * expected_s
+    studio.draw_if_due(2)
+    assert len(artist.rows) == 1
+    clock[0] += 0.02 * expected_s
+    studio.draw_if_due(2)
+    assert len(artist.rows) == 2
 
 
 def test_rows_of_sorted_data_are_drawn_by_lot_and_what_is_drawn_meanwhile_disturbs_nothing(tmp_path: Path) -> None:
