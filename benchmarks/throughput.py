@@ -44,8 +44,8 @@ PEERS = {
 PRESETS = {"spiral-relu": 1000, "digits-mlp": 60, "fashion-mlp": 3}
 """Epochs of those that are measured against the bare loop only."""
 NOTES = (
-    "The same model, data, batch size and optimizer for all, resident and fused but for the tutorial's, and Keras's own "
-    "optimizer; medians of {repeats} rounds in turns. "
+    "The same model, data, batch size and optimizer for all; data is resident and optimizers are fused, but for the "
+    "tutorial's and Keras's own. Medians of {repeats} rounds in turns. "
     "Peers log, save, evaluate and show nothing, and their warm-up, start and end do not count; dltui does all it "
     "always does, and all of it counts."
 )
