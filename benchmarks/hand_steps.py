@@ -58,7 +58,7 @@ def autocast(config: RunConfig, device: torch.device) -> torch.autocast | nullco
 def _supervised(config: RunConfig, data: DataBundle, device: torch.device) -> tuple[Step, nn.Module]:
     model = build_model(config.model, data).to(device)
     if len(data.input_shape) == 3:
-        model = model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        model = model.to(memory_format=torch.channels_last)
     optimizer, clip = optimizer_of(config, model), config.trainer.clip_norm
     parameters = list(model.parameters())
 

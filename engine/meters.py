@@ -28,7 +28,9 @@ class _Row:
     steps: int
     elapsed_s: float
     lr: float
-    values: dict[str, Tensor]
+    keys: tuple[str, ...]
+    numbers: Tensor
+    """(keys,) on the device."""
 
 
 class Meter:
@@ -87,9 +89,9 @@ class Meter:
         if not rows:
             return
         self._flushed_s = rows[-1].elapsed_s
-        numbers = iter(to_floats([value for row in rows for value in row.values.values()]))
+        numbers = iter(to_floats([row.numbers for row in rows]))
         for row in rows:
-            values = {key: next(numbers) for key in row.values}
+            values = {key: next(numbers) for key in row.keys}
             self._publish(
                 MetricsLogged(
                     step=row.step, steps=row.steps, elapsed_s=round(row.elapsed_s, 4), lr=row.lr, values=values
@@ -99,11 +101,17 @@ class Meter:
                 raise NotFinite(row.step, row.steps, row.lr)
 
     def _close_row(self, step: int, elapsed_s: float, lr: float) -> None:
-        measured = self._task.measure(self._observations)
-        values = {f"train/{key}": value for key, value in measured.items()}
-        # gauges may be views of weights, which the next step overwrites
-        values.update({key: value.detach().clone() for key, value in self._task.gauges().items()})
-        self._rows.append(_Row(step, len(self._observations), elapsed_s, lr, values))
+        measured, gauges = self._task.measure(self._observations), self._task.gauges()
+        keys = (*(f"train/{key}" for key in measured), *gauges)
+        # joined, they are copies: gauges may be views of weights, which the next step overwrites
+        with torch.no_grad():
+            numbers = torch.stack(
+                [
+                    scalar if scalar.ndim == 0 and scalar.is_floating_point() else _number(scalar)
+                    for scalar in (*measured.values(), *gauges.values())
+                ]
+            )
+        self._rows.append(_Row(step, len(self._observations), elapsed_s, lr, keys, numbers))
         self._observations = []
         self._row_began_s = elapsed_s
 
@@ -134,11 +142,18 @@ class NotFinite(ArithmeticError):
         self.run = "RUN"
 
 
-def to_floats(scalars: list[Tensor]) -> list[float | None]:
-    """Numbers of device scalars by one transfer, to seven significant digits; None where not finite."""
-    if not scalars:
+def to_floats(tensors: list[Tensor]) -> list[float | None]:
+    """All numbers of device tensors by one transfer, to seven significant digits; None where not finite."""
+    if not tensors:
         return []
-    # float64 keeps counts exact, but not every device has it
-    dtype = torch.float64 if scalars[0].device.type in ("cpu", "cuda") else torch.float32
-    values = torch.stack([scalar.reshape(()).to(dtype) for scalar in scalars]).tolist()
+    values = torch.cat([_wide(tensor).reshape(-1) for tensor in tensors]).tolist()
     return [float(f"{value:.7g}") if math.isfinite(value) else None for value in values]
+
+
+def _number(scalar: Tensor) -> Tensor:
+    return _wide(scalar).reshape(())
+
+
+def _wide(tensor: Tensor) -> Tensor:
+    """float64 keeps counts exact, but not every device has it."""
+    return tensor.to(torch.float64 if tensor.device.type in ("cpu", "cuda") else torch.float32)

@@ -27,7 +27,7 @@ def linear_gauges(model: nn.Module) -> dict[str, Tensor]:
     if len(weight) > NAMED_WEIGHTS:
         return {"norm/weight": torch.linalg.vector_norm(weight), "param/b": bias[0]}
     names = ["w"] if len(weight) == 1 else [f"w{place}" for place in range(1, len(weight) + 1)]
-    return {f"param/{name}": value for name, value in zip([*names, "b"], [*weight, bias[0]], strict=True)}
+    return {f"param/{name}": value for name, value in zip([*names, "b"], (*weight.unbind(), bias[0]), strict=True)}
 
 
 def history_figure(gauges: dict[str, Tensor]) -> Figure:

@@ -116,6 +116,8 @@ class Supervised(Task):
 
 def mean_loss(observations: Sequence[Observation], loss_is_sum: bool = False) -> Tensor:
     """The mean loss per sample over observations, whatever the batches' sizes."""
+    if len(observations) == 1 and not loss_is_sum:
+        return observations[0]["loss"]
     losses = torch.stack([observation["loss"] for observation in observations])
     rows = [len(observation["targets"]) for observation in observations]
     if loss_is_sum:
