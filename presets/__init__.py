@@ -1,5 +1,13 @@
 """Presets: one TOML file each, and the few lines that load them."""
 
-from presets.loader import Preset, PresetError, load_preset, load_presets, save_preset
+from presets.loader import (
+    Preset,
+    PresetError,
+    PresetTitle,
+    load_preset,
+    load_presets,
+    preset_titles,
+    save_preset,
+)
 
-__all__ = ["Preset", "PresetError", "load_preset", "load_presets", "save_preset"]
+__all__ = ["Preset", "PresetError", "PresetTitle", "load_preset", "load_presets", "preset_titles", "save_preset"]

@@ -56,6 +56,38 @@ class Preset:
         return self.path.parent != SHIPPED
 
 
+@dataclass(frozen=True)
+class PresetTitle:
+    """What a preset's file calls it."""
+
+    name: str
+    title: str
+    group: str
+    is_users: bool
+
+
+def preset_titles() -> list[PresetTitle]:
+    """The presets to list, in their order, as their files call them: in milliseconds, for nothing is validated."""
+    trees, budget = dict[str, dict[str, Any]](), _Budget(LISTED_BYTES)
+    paths = preset_paths()
+    for name, path in paths.items():
+        with suppress(PresetError):
+            trees[name] = _read_toml(path, budget)
+    titles = []
+    for name, tree in trees.items():
+        group: object = tree.get("group")
+        for _ in range(EXTENDS_LIMIT):
+            if group is not None or not isinstance(tree.get("extends"), str):
+                break
+            tree = trees.get(tree["extends"], {})
+            group = tree.get("group")
+        title, is_users = trees[name].get("title"), paths[name].parent != SHIPPED
+        if isinstance(title, str):
+            titles.append(PresetTitle(name, title, group if isinstance(group, str) else "", is_users))
+    titles.sort(key=lambda title: (title.is_users, _order(title.name)))
+    return titles
+
+
 def preset_paths() -> dict[str, Path]:
     """Files of the presets to list, by name; a user's own one goes before a shipped one of the same name."""
     return _listed()[0]
@@ -98,14 +130,14 @@ def load_presets() -> tuple[list[Preset], list[PresetError]]:
     if more:
         listed = f"has more than the {LISTED} presets that are listed: {more} others can be used by name only"
         errors.append(PresetError(f"{_shown(user_presets_dir())}: {listed}"))
-    presets.sort(key=lambda preset: (preset.is_users, _order(preset)))
+    presets.sort(key=lambda preset: (preset.is_users, _order(preset.name)))
     return presets, errors
 
 
-def _order(preset: Preset) -> tuple[Any, ...]:
+def _order(name: str) -> tuple[Any, ...]:
     from presets.order import ORDER
 
-    return (ORDER.index(preset.name), "") if preset.name in ORDER else (len(ORDER), preset.name)
+    return (ORDER.index(name), "") if name in ORDER else (len(ORDER), name)
 
 
 def load_preset(name: str) -> Preset:

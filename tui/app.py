@@ -262,7 +262,7 @@ class DltuiApp(KeysInOrder):
         return any(other.path == folder.path for other in shown if isinstance(other, RunFolder))
 
     def _furnish_home(self) -> None:
-        home = self.screen_stack[0]
+        home = self.screen_stack[0] if self.is_running else None
         if isinstance(home, HomeScreen):
             self.run_worker(home.furnish(), group="home")
 

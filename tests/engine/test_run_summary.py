@@ -12,6 +12,7 @@ import pytest
 
 from engine import events as ev
 from engine.run_folder import RunFolder, create_run
+from engine.run_state import RunState
 from engine.run_summary import HEAD_BYTES, STARTING_S, TAIL_BYTES, status_of, summarize
 from engine.schema import validate
 from tests.engine.test_run_state import evaluated, logged, started
@@ -45,6 +46,25 @@ def test_a_long_run_keeps_its_start_and_its_end(folder: RunFolder) -> None:
     assert summary.status == "stopped"
     assert summary.state.started is not None
     assert (summary.state.step, summary.state.latest["val/accuracy"]) == (5000, 0.5)
+
+
+def test_a_summary_says_what_the_whole_log_says(folder: RunFolder) -> None:
+    """Most rows are passed over; a list shows the same."""
+    events: list[ev.AnyEvent] = [started()]
+    for step in range(1, 400):
+        values: dict[str, float | None] = {"train/loss": 1 / step}
+        events.append(ev.MetricsLogged(step=step, steps=1, elapsed_s=step / 50, lr=0.1, values=values))
+        if step % 40 == 0:
+            events.append(evaluated(step, step / 1000))
+    record(folder, *events)
+    with (folder.path / "events.jsonl").open("ab") as file:
+        file.write(ev.encode(logged(400))[:60])
+    whole, state = RunState(), summarize(folder).state
+    whole.apply_all(events)
+    assert (state.step, state.latest, state.best) == (whole.step, whole.latest, whole.best)
+    assert (state.elapsed_s, state.lr) == (whole.elapsed_s, whole.lr)
+    assert state.steps_per_s == pytest.approx(whole.steps_per_s, rel=0.1)
+    assert len(state.series["train/loss"]) < 100
 
 
 def test_damage_and_a_half_written_end_do_not_hide_a_run(folder: RunFolder) -> None:

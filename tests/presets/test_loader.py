@@ -10,7 +10,7 @@ import pytest
 
 from engine.places import user_presets_dir
 from engine.toml_text import LIMIT_BYTES
-from presets import PresetError, load_preset, load_presets, save_preset
+from presets import PresetError, load_preset, load_presets, preset_titles, save_preset
 from presets.loader import EXTENDS_LIMIT
 
 WHOLE = """
@@ -208,3 +208,26 @@ def test_args_survive_being_saved(mine: Path) -> None:
     tree = {"data": {"kind": "custom", "target": "/a.py:f", "args": args}, "model": {"kind": "linear"}}
     save_preset("mine", tree)
     assert load_preset("mine").config.data.model_dump()["args"] == args
+
+
+def test_titles_are_those_of_the_presets() -> None:
+    """Read without validating, they stand in the same order, under the same names and headings."""
+    presets, _ = load_presets()
+    assert [(title.name, title.title, title.group) for title in preset_titles()] == [
+        (preset.name, preset.config.title, preset.config.group) for preset in presets
+    ]
+
+
+def test_titles_of_files_that_are_none_are_left_out() -> None:
+    folder = user_presets_dir()
+    folder.mkdir(parents=True)
+    for name, text in {
+        "a": 'title = "A"\nextends = "b"',
+        "b": 'title = "B"\nextends = "a"',
+        "list": "title = [1]",
+        "cut": 'title = "',
+        "kind": 'title = "K"\ngroup = 7\nextends = 3',
+    }.items():
+        (folder / f"{name}.toml").write_text(text)
+    own = [(title.name, title.title, title.group) for title in preset_titles() if title.is_users]
+    assert own == [("a", "A", ""), ("b", "B", ""), ("kind", "K", "")]

@@ -65,6 +65,14 @@ def is_bare(app: DltuiApp) -> bool:
     return not home_of(app).query(PresetList)
 
 
+async def at_rest(app: DltuiApp) -> list[str]:
+    """The lines of the screen, once they have stayed the same for a while."""
+    lines: list[str] = []
+    while lines != (lines := seen(app).splitlines()):
+        await asyncio.sleep(0.3)
+    return lines
+
+
 # --- Home comes later -------------------------------------------------------------------------------------------------
 
 
@@ -218,12 +226,12 @@ async def test_the_configuration_comes_after_the_curve(
     monkeypatch.setattr(RunFolder, "config", slow)
     async with attach(folder) as (app, _):
         await until(lambda: bool(BRAILLE & set(seen(app))) and "Pause" in seen(app))
-        before = seen(app).splitlines()
+        before = await at_rest(app)
         assert "Digits, 8 by 8" not in before[0]
         assert "finished" in before[0]
         may_go_on.set()
         await until(lambda: "Digits, 8 by 8" in seen(app))
-        after = seen(app).splitlines()
+        after = await at_rest(app)
     assert after[0].replace("Digits, 8 by 8", " " * 14) == before[0]
     assert after[1:] == before[1:], "nothing else moves"
 

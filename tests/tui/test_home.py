@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
+import threading
+from collections.abc import Sequence
 from pathlib import Path
 
+import pytest
 from textual.widgets import Input, Static
 
+import tui.screens.home as home_place
 from engine import events as ev
 from engine.places import user_presets_dir
 from engine.run_folder import RunFolder, RunLock
 from tests.tui.scripts import NOW, FakeLauncher, field_of, press, settled, text_of, until, write_run
 from tui.app import DltuiApp
+from tui.run_shelf import RunShelf, Shelf
 from tui.screens.configure import ConfigureScreen
 from tui.screens.confirm import ConfirmScreen
 from tui.screens.home import RUNS_PER_PAGE, HomeScreen
@@ -47,6 +53,50 @@ async def test_presets_stand_under_what_they_teach(app: DltuiApp) -> None:
         "Spiral, with ReLU",
         "Digits, 8 by 8",
     ]
+
+
+async def test_presets_are_named_before_they_are_validated(
+    app: DltuiApp, few_presets: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """And a key that wants one of them waits for it."""
+    (few_presets / "broken.toml").write_text('title = "Broken"\n[data]\nkind = 7\n')
+    disk, read = threading.Event(), RunShelf.read
+
+    def slow(shelf: RunShelf, limit: int, words: Sequence[str] = ()) -> Shelf:
+        assert disk.wait(20)
+        return read(shelf, limit, words)
+
+    monkeypatch.setattr(RunShelf, "read", slow)
+    monkeypatch.setattr(home_place, "FIRST_LOOK_S", 20)
+    async with app.run_test() as pilot:
+        await until(lambda: "Digits, 8 by 8" in shown_presets(app))
+        assert "Classification" in shown_presets(app)
+        assert about(app) == ""
+        pressing = asyncio.create_task(pilot.press("end", "enter"))
+        await asyncio.sleep(0.2)
+        assert isinstance(app.screen, HomeScreen)
+        disk.set()
+        await pressing
+        await until(lambda: isinstance(app.screen, ConfigureScreen))
+
+
+async def test_a_disk_that_never_answers_keeps_no_preset_from_being_used(
+    app: DltuiApp, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    disk = threading.Event()
+    read = RunShelf.read
+
+    def slow(shelf: RunShelf, limit: int, words: Sequence[str] = ()) -> Shelf:
+        assert disk.wait(20)
+        return read(shelf, limit, words)
+
+    monkeypatch.setattr(RunShelf, "read", slow)
+    monkeypatch.setattr(home_place, "FIRST_LOOK_S", 0.01)
+    async with app.run_test() as pilot:
+        await until(lambda: "y = 2x" in str(app.screen.query_one("#about").border_title))
+        await pilot.press("n")
+        await until(lambda: isinstance(app.screen, ConfigureScreen))
+        disk.set()
 
 
 async def test_the_selected_preset_is_described(app: DltuiApp) -> None:

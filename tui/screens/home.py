@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import dataclasses
-import shutil
+from contextlib import suppress
 from typing import TYPE_CHECKING, ClassVar, cast
 
 from textual import on, work
@@ -21,10 +21,12 @@ from engine.run_folder import RunFolder, RunFolderError
 from engine.run_state import ENDED
 from engine.run_summary import RunSummary
 from engine.text import plain
-from presets import Preset, PresetError, load_presets
+from presets import Preset, PresetError, load_presets, preset_titles
 from tui.paths import shown
 from tui.run_shelf import RunShelf, Shelf
 from tui.screens.confirm import ConfirmScreen
+from tui.screens.home_runs import preset_of, remove
+from tui.screens.home_search import is_called, matches
 from tui.widgets.home_lists import PresetList, RunList
 from tui.widgets.key_footer import KeyFooter
 
@@ -33,6 +35,10 @@ if TYPE_CHECKING:
 
 REFRESH_S = 1.0
 FIRST_RUNS = 25
+FIRST_LOOK_S = 0.5
+"""A disk that answers within so long has its newest runs on the screen before the presets are validated."""
+PAINT_S = 0.03
+"""So that they are painted, too."""
 RUNS_PER_PAGE = 200
 RESUMABLE = frozenset({"stopped", "failed", "died"})
 NO_RUNS = "No runs yet.\n\nChoose a preset and press Enter: its run appears here, with its progress."
@@ -88,7 +94,8 @@ class HomeScreen(Screen[None]):
         self._ticks: Timer | None = None
         self._reading = False
         self._wants_runs = False
-        self._loaded = self._shelved = False
+        self._has_presets, self._has_runs = asyncio.Event(), asyncio.Event()
+        self._shelved = False
 
     @property
     def dltui(self) -> DltuiApp:
@@ -97,6 +104,7 @@ class HomeScreen(Screen[None]):
 
     def compose(self) -> ComposeResult:
         """A search line that is hidden until wanted, three panes, the keys."""
+        self.add_class(self.dltui.width_class, update=False)
         if self._is_bare and self._furnishing is None:
             return
         with Horizontal(id="search-line"):
@@ -132,6 +140,7 @@ class HomeScreen(Screen[None]):
 
     def _name_panes(self) -> None:
         self.query_one(PresetList).border_title = Content("Presets")
+        self.query_one(PresetList).show_titles(preset_titles())
         for pane in ("#runs", "#no-runs"):
             self.query_one(pane).border_title = Content("Runs")
             self.query_one(pane).border_subtitle = Content(shown(self.dltui.runs))
@@ -143,8 +152,7 @@ class HomeScreen(Screen[None]):
             return
         if self._ticks is not None:
             self._ticks.resume()
-        self.call_after_refresh(self._load_presets)
-        self.call_after_refresh(self._refresh_runs)
+        self.call_after_refresh(self._fill)
 
     @on(ScreenSuspend)
     def _rest(self) -> None:
@@ -154,23 +162,33 @@ class HomeScreen(Screen[None]):
     @property
     def is_settled(self) -> bool:
         """Whether the lists show all that has been asked for so far."""
-        return self._loaded and self._shelved and not self._reading
+        return self._has_presets.is_set() and self._shelved and not self._reading
+
+    @work(group="runs")
+    async def _fill(self) -> None:
+        """The newest runs come first: they are read sooner than all presets are validated."""
+        self._refresh_runs()
+        with suppress(TimeoutError):
+            await asyncio.wait_for(self._has_runs.wait(), FIRST_LOOK_S)
+        await asyncio.sleep(PAINT_S)
+        if self.app.is_running:
+            self._load_presets()  # here, not as a message: whoever opens a preset holds up messages until it is there
 
     # --- presets ------------------------------------------------------------------------------------------------------
 
     def _load_presets(self) -> None:
         self._presets, self._preset_errors = load_presets()
         self._show_presets()
-        self._loaded = True
+        self._has_presets.set()
 
     def _show_presets(self) -> None:
-        matching = [preset for preset in self._presets if _matches(preset, self._words)]
+        matching = [preset for preset in self._presets if matches(preset, self._words)]
         edited = frozenset(preset.name for preset in matching if self.dltui.is_edited(preset))
         errors = [error for error in self._preset_errors if all(word in str(error).casefold() for word in self._words)]
         presets = self.query_one(PresetList)
         presets.show_presets(matching, errors, edited)
         if self._words:
-            presets.point_at(next((preset for preset in matching if _is_called(preset, self._words)), None))
+            presets.point_at(next((preset for preset in matching if is_called(preset, self._words)), None))
         count = f"{len(matching)} of {len(self._presets)}" if self._words else str(len(self._presets))
         presets.border_subtitle = Content(count)
         self._describe()
@@ -195,6 +213,7 @@ class HomeScreen(Screen[None]):
             self._reading = False
 
     def _show_runs(self, shelf: Shelf) -> None:
+        self._has_runs.set()
         runs, empty = self.query_one(RunList), self.query_one("#no-runs", Static)
         runs.show_runs(shelf._replace(rows=[self._known_dead(row) for row in shelf.rows]), self.dltui.clock())
         runs.display = bool(shelf.rows)
@@ -221,10 +240,10 @@ class HomeScreen(Screen[None]):
         """Describe what the highlight of the list in use is on."""
         if self._is_bare:
             return
-        from tui.describe import about_error, about_preset, about_run  # with the schema, after the first paint
-
         about, text = self.query_one("#about"), self.query_one("#about-text", Static)
         selected = self._selected()
+        if selected is not None:
+            from tui.describe import about_error, about_preset, about_run  # with the schema, after the first paint
         match selected:
             case Preset():
                 about.border_title = Content(plain(selected.config.title) or selected.name)
@@ -273,8 +292,9 @@ class HomeScreen(Screen[None]):
         return True if run.status in (RESUMABLE if action == "resume" else ENDED) else None
 
     @on(OptionList.OptionSelected)
-    def _open(self, event: OptionList.OptionSelected) -> None:
+    async def _open(self, event: OptionList.OptionSelected) -> None:
         event.stop()
+        await self._has_presets.wait()  # their names are there before them
         if event.option_id == RunList.MORE:
             self._run_limit += RUNS_PER_PAGE
             self._refresh_runs()
@@ -283,13 +303,14 @@ class HomeScreen(Screen[None]):
         if run is not None:
             self.dltui.show_run(RunFolder(run.path))
         else:
-            self.action_configure()
+            await self.action_configure()
 
-    def action_configure(self) -> None:
+    async def action_configure(self) -> None:
         """Open the form for the selected preset, or for another run like the selected one."""
+        await self._has_presets.wait()
         selected = self._selected()
         try:
-            preset = _preset_of(selected) if isinstance(selected, RunSummary) else selected
+            preset = preset_of(selected) if isinstance(selected, RunSummary) else selected
         except RunFolderError as error:
             self.notify(str(error), severity="error", markup=False)
             return
@@ -319,7 +340,7 @@ class HomeScreen(Screen[None]):
         if not await self.app.push_screen_wait(ConfirmScreen(question, "delete it")):
             return
         try:
-            await asyncio.to_thread(_remove, folder)
+            await asyncio.to_thread(remove, folder)
         except (OSError, RunFolderError) as error:
             reason = error.strerror if isinstance(error, OSError) else str(error)
             self.notify(f"can't delete {plain(folder.name)}: {reason}", severity="error", markup=False)
@@ -374,40 +395,3 @@ class HomeScreen(Screen[None]):
         """The list in use: presets, unless only runs have the words in them."""
         presets, runs = self.query_one(PresetList), self.query_one(RunList)
         return runs if runs.has_focus or (presets.selected is None and runs.selected is not None) else presets
-
-
-def _matches(preset: Preset, words: list[str]) -> bool:
-    config = preset.config
-    kinds = (config.task.kind, config.data.kind, config.model.kind, config.optimizer.kind, config.schedule.kind)
-    text = " ".join((preset.name, config.title, config.teaches, config.group, *kinds)).casefold()
-    return all(word in text for word in words)
-
-
-def _is_called(preset: Preset, words: list[str]) -> bool:
-    text = f"{preset.name} {preset.config.title}".casefold()
-    return all(word in text for word in words)
-
-
-def _preset_of(run: RunSummary) -> Preset:
-    """A run's configuration, to start from as from a preset.
-
-    Raises:
-        RunFolderError: it can't be read.
-    """
-    config = RunFolder(run.path).config()
-    return Preset(config.preset or run.name, run.path / "config.toml", config, config.model_dump(mode="json"))
-
-
-def _remove(folder: RunFolder) -> None:
-    """Delete a run's folder; once renamed it is no run any more, so nothing half-deleted is ever shown.
-
-    Raises:
-        RunLocked: an engine has taken it meanwhile.
-        OSError: it can't be deleted.
-    """
-    lock = folder.lock()
-    try:
-        gone = folder.path.rename(folder.path.with_name(f".deleted-{folder.name}"))
-        shutil.rmtree(gone)
-    finally:
-        lock.release()

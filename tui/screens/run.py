@@ -94,6 +94,7 @@ class RunScreen(Screen[None]):
 
     def compose(self) -> ComposeResult:
         """Header, banner, panes, keys."""
+        self.add_class(self.dltui.width_class, update=False)
         yield RunHeader(self.folder.name, id="run-header")
         yield Static(id="run-banner", markup=False)
         yield PaneTabs(id="run-tabs")
@@ -111,7 +112,7 @@ class RunScreen(Screen[None]):
         with suppress(TimeoutError):
             await asyncio.wait_for(self._has_looked.wait(), FIRST_LOOK_S)
         self.set_interval(REFRESH_S, self.refresh_view)
-        self.call_after_refresh(self.run_worker, self._read_config(), group="config")
+        self.call_after_refresh(self._begin_config)
 
     async def _follow(self) -> None:
         self._charts.take_defaults((await asyncio.to_thread(self.folder.glance)).get("display"))
@@ -124,6 +125,9 @@ class RunScreen(Screen[None]):
                 if self._charts.settings.overlay_on and self._charts.overlay.state is None:
                     self._load_overlay()  # reads many runs: this one comes first
             await asyncio.sleep(POLL_S if self.follower.is_caught_up else 0)
+
+    def _begin_config(self) -> None:
+        self.run_worker(self._read_config(), group="config")
 
     async def _read_config(self) -> None:
         """Validating takes longer than reading a log: the curves come first."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import ClassVar
 
 from textual.binding import Binding, BindingType
@@ -12,7 +12,7 @@ from textual.widgets.option_list import Option
 
 from engine.run_summary import RunSummary
 from engine.text import plain
-from presets import Preset, PresetError
+from presets import Preset, PresetError, PresetTitle
 from tui.run_shelf import Shelf
 from tui.widgets.home_rows import TextRow, run_row
 
@@ -70,6 +70,16 @@ class PresetList(HomeList):
         self._presets: dict[str, Preset] = {}
         self._errors: dict[str, PresetError] = {}
 
+    def show_titles(self, titles: Iterable[PresetTitle]) -> None:
+        """Show what presets are called, before they are loaded."""
+        groups: dict[str, list[Option]] = {}
+        for title in titles:
+            option = Option(
+                _preset_row(title.is_users, plain(title.title) or title.name, False), _preset_id(title.name)
+            )
+            groups.setdefault(_group(title.is_users, title.group), []).append(option)
+        self._show_groups(groups)
+
     def show_presets(
         self, presets: Iterable[Preset], errors: Iterable[PresetError], edited: frozenset[str] = frozenset()
     ) -> None:
@@ -80,14 +90,17 @@ class PresetList(HomeList):
             errors: What is wrong with the files that are no presets.
             edited: Names of presets with a draft that differs from them.
         """
-        self._presets = {f"preset {preset.name}": preset for preset in presets}
+        self._presets = {_preset_id(preset.name): preset for preset in presets}
         self._errors = {f"error {index}": error for index, error in enumerate(errors)}
         groups: dict[str, list[Option]] = {}
         for option_id, preset in self._presets.items():
-            group = OWN_GROUP if preset.is_users else plain(preset.config.group) or OTHER_GROUP
-            groups.setdefault(group, []).append(Option(_preset_row(preset, preset.name in edited), option_id))
+            row = _preset_row(preset.is_users, plain(preset.config.title) or preset.name, preset.name in edited)
+            groups.setdefault(_group(preset.is_users, preset.config.group), []).append(Option(row, option_id))
         for option_id, error in self._errors.items():
             groups.setdefault(BROKEN_GROUP, []).append(Option(_error_row(error), option_id))
+        self._show_groups(groups)
+
+    def _show_groups(self, groups: Mapping[str, Sequence[Option]]) -> None:
         options = []
         for group, members in groups.items():
             options += [Option(Content.styled(group, "$accent"), f"group {group}", disabled=True), *members]
@@ -151,9 +164,16 @@ def _option_id(run_name: str) -> str:
     return f"run {run_name}"
 
 
-def _preset_row(preset: Preset, edited: bool) -> TextRow:
-    title = plain(preset.config.title) or preset.name
-    return TextRow("★ " if preset.is_users else "  ", "$accent", title, "  ✎ edited" if edited else "")
+def _preset_id(name: str) -> str:
+    return f"preset {name}"
+
+
+def _group(is_users: bool, group: str) -> str:
+    return OWN_GROUP if is_users else plain(group) or OTHER_GROUP
+
+
+def _preset_row(is_users: bool, title: str, edited: bool) -> TextRow:
+    return TextRow("★ " if is_users else "  ", "$accent", title, "  ✎ edited" if edited else "")
 
 
 def _error_row(error: PresetError) -> TextRow:
