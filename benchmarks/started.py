@@ -34,7 +34,7 @@ class Terminal:
         self.pid, self._fd = pty.fork()
         if self.pid == 0:
             fcntl.ioctl(0, termios.TIOCSWINSZ, struct.pack("HHHH", LINES, COLUMNS, 0, 0))
-            os.execvpe(argv[0], argv, full)
+            os.execvpe(argv[0], [*argv], full)
 
     def __enter__(self) -> Terminal:
         return self

@@ -146,7 +146,8 @@ def to_floats(tensors: list[Tensor]) -> list[float | None]:
     """All numbers of device tensors by one transfer, to seven significant digits; None where not finite."""
     if not tensors:
         return []
-    values = torch.cat([_wide(tensor).reshape(-1) for tensor in tensors]).tolist()
+    flat = [tensor.reshape(-1) if tensor.dtype is torch.float32 else _wide(tensor).reshape(-1) for tensor in tensors]
+    values = torch.cat(flat).tolist()
     return [float(f"{value:.7g}") if math.isfinite(value) else None for value in values]
 
 

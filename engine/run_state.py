@@ -62,7 +62,6 @@ class RunState:
     """Training time, without pauses."""
     lr: float = float("nan")
     """Effective learning rate of the last logged step, with what has been asked for since."""
-    steps_per_s: float = 0.0
     series: SeriesBook = field(default_factory=SeriesBook)
     latest: dict[str, float | None] = field(default_factory=dict)
     best: Best | None = None
@@ -83,6 +82,8 @@ class RunState:
     """When the engine last said anything."""
     version: int = 0
     """Rises with every event, so that viewers know when to redraw."""
+    _has_rows: bool = False
+    """Whether rows have come since the last start."""
     _bests: list[Best] = field(default_factory=list)
     """Each best evaluation up to now, for going back."""
 
@@ -126,6 +127,18 @@ class RunState:
         return self.step / self.started.steps_per_epoch if self.started else 0.0
 
     @property
+    def steps_per_s(self) -> float:
+        """Over the last few seconds of training; 0 from a start on until there are rows."""
+        series = next((series for key, series in self.series.items() if key.startswith("train/")), None)
+        if series is not None and len(series) > 1 and self._has_rows:
+            since = bisect_right(series.elapsed_s, series.elapsed_s[-1] - THROUGHPUT_WINDOW_S)
+            since = min(since, len(series) - 2)
+            span_s = series.elapsed_s[-1] - series.elapsed_s[since]
+            if span_s > 0:
+                return (series.steps[-1] - series.steps[since]) / span_s
+        return self.step / self.elapsed_s if self._has_rows and self.elapsed_s > 0 else 0.0
+
+    @property
     def eta_s(self) -> float | None:
         """Seconds to the last step at the present speed; None while that is unknown."""
         if self.started is None or self.steps_per_s <= 0:
@@ -145,7 +158,7 @@ class RunState:
     def _started(self, event: ev.RunStarted) -> None:
         self._rewind(event.step)
         self.started, self.step, self.elapsed_s = event, event.step, event.elapsed_s
-        self.ending, self.paused, self.heartbeat, self.steps_per_s = None, False, None, 0.0
+        self.ending, self.paused, self.heartbeat, self._has_rows = None, False, None, False
         if event.step:
             self.markers.append(Marker(event.step, "resumed"))
             self._say(event.at, "info", f"resumed at step {event.step:,} on {event.device_name}")
@@ -174,7 +187,7 @@ class RunState:
         # a heartbeat tells the step of its instant, and may be ahead of the rows
         self.step, self.elapsed_s, self.lr = max(self.step, event.step), event.elapsed_s, event.lr
         self._extend(event.step, event.elapsed_s, event.values)
-        self._measure_speed()
+        self._has_rows = True
 
     def _evaluated(self, event: ev.Evaluated) -> None:
         self.step, self.elapsed_s = event.step, event.elapsed_s
@@ -205,20 +218,7 @@ class RunState:
         for key in rows.values:
             if key in self.series:
                 self.latest[key] = _last(self.series[key])
-        self._measure_speed()
-
-    def _measure_speed(self) -> None:
-        """Steps per second over the last few seconds of training."""
-        series = next((series for key, series in self.series.items() if key.startswith("train/")), None)
-        span_s = 0.0
-        if series is not None and len(series) > 1:
-            since = bisect_right(series.elapsed_s, self.elapsed_s - THROUGHPUT_WINDOW_S)
-            since = min(since, len(series) - 2)
-            span_s = series.elapsed_s[-1] - series.elapsed_s[since]
-        if series is not None and span_s > 0:
-            self.steps_per_s = (series.steps[-1] - series.steps[since]) / span_s
-        else:
-            self.steps_per_s = self.step / self.elapsed_s if self.elapsed_s > 0 else 0.0
+        self._has_rows = True
 
     def _epoch_ended(self, event: ev.EpochEnded) -> None:
         self.step, self.elapsed_s = event.step, event.elapsed_s
