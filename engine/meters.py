@@ -54,7 +54,8 @@ class Meter:
 
     def restart(self, elapsed_s: float) -> None:
         """Begin to count at training time `elapsed_s`."""
-        self._row_began_s = self._flushed_s = elapsed_s
+        self._row_began_s = elapsed_s
+        self._flushed_s = elapsed_s - FLUSH_S  # somebody waits for the first row
 
     def add(self, observation: Observation, step: int, elapsed_s: float, lr: float) -> None:
         """Take what the step observed; now and then this closes a row and hands rows on."""

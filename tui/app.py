@@ -279,7 +279,12 @@ class DltuiApp(KeysInOrder):
         self.opening = None
 
     def _warm_up(self) -> None:
-        self.run_worker(self.launcher.warm_up, thread=True, group="launcher")
+        self.run_worker(self._prepare_runs, thread=True, group="launcher")
+
+    def _prepare_runs(self) -> None:
+        """In a thread, while somebody looks for a preset: what the first run would otherwise wait for."""
+        self.launcher.warm_up()
+        import tui.screens.run  # noqa: F401
 
     def _report_dead_hosts(self) -> None:
         for death in self.launcher.deaths():

@@ -40,6 +40,8 @@ if TYPE_CHECKING:
     from tui.app import DltuiApp
 
 POLL_S = 0.1
+FIRST_POLL_S = 0.02
+"""As long as there is no curve, somebody waits for its beginning."""
 REFRESH_S = 0.25
 FIRST_LOOK_S = 0.2
 """A disk that answers within so long has its curves in the first picture."""
@@ -117,14 +119,18 @@ class RunScreen(Screen[None]):
     async def _follow(self) -> None:
         self._charts.take_defaults((await asyncio.to_thread(self.folder.glance)).get("display"))
         while True:
-            was_caught_up = self.follower.is_caught_up
+            was_caught_up, had_curve = self.follower.is_caught_up, bool(self.follower.state.latest)
             await self.follower.poll()
             self._has_looked.set()
+            has_curve = bool(self.follower.state.latest)
+            if has_curve and not had_curve:
+                self.refresh_view(urgent=True)
             if self.follower.is_caught_up and not was_caught_up:
                 self.refresh_view(urgent=True)
                 if self._charts.settings.overlay_on and self._charts.overlay.state is None:
                     self._load_overlay()  # reads many runs: this one comes first
-            await asyncio.sleep(POLL_S if self.follower.is_caught_up else 0)
+            wait_s = POLL_S if has_curve or self.follower.status not in ("starting", "running") else FIRST_POLL_S
+            await asyncio.sleep(wait_s if self.follower.is_caught_up else 0)
 
     def _begin_config(self) -> None:
         self.run_worker(self._read_config(), group="config")

@@ -1,0 +1,39 @@
+"""What the first steps of a process take long for, done before anybody waits for them."""
+
+from __future__ import annotations
+
+import gc
+from pathlib import Path
+
+import torch
+
+from engine.batches import Batches
+from engine.data import load_data
+from engine.devices import default_threads
+from engine.schema import validate
+from engine.tasks import build_task
+
+STEPS = 2
+"""The second step of an optimizer takes another way than its first."""
+
+
+def warm_up() -> None:
+    """Validate a configuration and take a few steps of a small run on the CPU: that builds the validators, starts the
+    threads of autograd and of tensor work, and loads kernels. A run seeds what it draws from itself, so that nothing of
+    it shows there. A GPU is left alone: it may be wanted by others as long as nothing is trained."""
+    config = validate({"task": {"kind": "classification"}, "data": {"kind": "spiral"}, "model": {"kind": "mlp"}})
+    device = torch.device("cpu")
+    torch.set_num_threads(default_threads())
+    task = build_task(config, load_data(config.data, config.trainer.seed, Path()), device)
+    task.set_lr(config.optimizer.lr)
+    batches = Batches(task.data, config.trainer.batch_size, config.trainer.seed, shuffle=True)
+    for _, (inputs, targets) in zip(range(STEPS), batches.epoch(0), strict=False):
+        measured = task.measure([task.train_step(inputs, targets)])
+    del task, batches, measured, inputs, targets
+    tidy_up()
+
+
+def tidy_up() -> None:
+    """What imports made lives as long as the process: looking through it for garbage only makes pauses."""
+    gc.collect()
+    gc.freeze()
