@@ -86,6 +86,21 @@ def test_a_long_curve_looks_the_same_as_all_its_points() -> None:
             np.testing.assert_array_equal(of_all, of_few)
 
 
+@pytest.mark.parametrize("last_s", [0.0, 1e-323, 1e-321, 1e-310, 1e-15])
+def test_times_that_hardly_differ_are_one_and_what_follows_is_drawn(last_s: float) -> None:
+    """Where a stretch would be narrower than any number, and where all rows are of one instant."""
+    book, thinner = SeriesBook(), Thinner()
+    for step in range(3000):
+        book.add(step, 0.0, {"a": step % 7})
+    book.add(3000, last_s, {"a": 3.0})
+    kept = points_of(thinner, book, by_time=True)
+    assert {(0.0, 0.0), (0.0, 6.0), (last_s, 3.0)} <= set(kept)
+    assert len(kept) <= MOST_POINTS
+    for step in range(3001, 9001):
+        book.add(step, step * 0.01, {"a": step})
+    assert MOST_POINTS // 4 < len(points_of(thinner, book, by_time=True)) <= MOST_POINTS
+
+
 def test_smoothing_comes_before_thinning() -> None:
     book, thinner = long_book(5000), Thinner()
     grown = SeriesBook()

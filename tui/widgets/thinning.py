@@ -12,6 +12,8 @@ from tui.widgets.curves import Averager, Floats
 
 MOST_POINTS = 2048
 """Several times as many as a chart has columns, so that each column has its own least and greatest among them."""
+NARROWEST = 2.0**-30
+"""Steps, or seconds, that are told apart: a stretch of a billionth. Narrower ones may be narrower than any number."""
 _AT_ONCE = 1 << 16
 _WAYS_KEPT = 4
 """Sorts of a series that are kept at once: raw and smoothed, on the axis now shown and on the one before."""
@@ -68,12 +70,14 @@ class _Thinned:
     def _thin_out(self) -> None:
         while len(self.x) > MOST_POINTS:
             if self._width:
-                keep = _worth_drawing(np.floor(self.x / self._width), self.y)
+                with np.errstate(over="ignore"):  # what lies beyond all numbers is one stretch
+                    keep = _worth_drawing(np.floor(self.x / self._width), self.y)
                 self.x, self.y = self.x[keep], self.y[keep]
             if len(self.x) > MOST_POINTS:
                 # twice as wide: what mattered of two stretches is all that can matter of both
-                span = float(self.x.max() - self.x.min())
-                narrowest = 2.0 ** np.floor(np.log2(span / MOST_POINTS)) if span else 2.0**62
+                with np.errstate(over="ignore"):
+                    span = float(self.x.max() - self.x.min())
+                narrowest = 2.0 ** np.floor(np.log2(max(span / MOST_POINTS, NARROWEST)))
                 self._width = max(2 * self._width, narrowest)
 
 
