@@ -9,6 +9,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 # more than any run has: a log from a stranger must not fill the memory
 SERIES_LIMIT = 1000
 _WAYS_KEPT = 100
+"""Of `SERIES_LIMIT` keys at most."""
 
 
 class Track:
@@ -118,13 +119,15 @@ class SeriesBook(Mapping[str, Series]):
             tracks = self._find_tracks(keys)
             if len(self._ways) >= _WAYS_KEPT:
                 self._ways.clear()
-            self._ways[keys] = tracks
+            if len(keys) <= SERIES_LIMIT:
+                self._ways[keys] = tracks
         return tracks
 
     def _find_tracks(self, keys: tuple[str, ...]) -> tuple[Track, ...]:
         """As `_tracks`; tracks that hold others too are parted, and new keys get one of their own."""
+        together = set(keys)
         for track in self._holding(keys):
-            others = [key for key in track.columns if key not in keys]
+            others = [key for key in track.columns if key not in together]
             if others:
                 other = track.part(others)
                 for key in others:

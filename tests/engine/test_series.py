@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tracemalloc
 from array import array
 
 from hypothesis import given
@@ -54,6 +55,37 @@ def test_there_are_no_more_metrics_than_memory_is_for() -> None:
         book.add(number, 0.1, {f"n{number}": 1.0, "known": 1.0})
     assert len(book) == SERIES_LIMIT
     assert len(book["known"]) == 2 * SERIES_LIMIT
+
+
+class CountedKey(str):
+    """A key that counts how often it is compared."""
+
+    comparisons = 0
+    __hash__ = str.__hash__
+
+    def __eq__(self, other: object) -> bool:
+        CountedKey.comparisons += 1
+        return str.__eq__(self, other)
+
+
+def test_a_row_of_very_many_metrics_is_not_searched_for_each_that_is_known() -> None:
+    book = SeriesBook()
+    book.add(1, 0.1, {CountedKey(f"n{number}"): 1.0 for number in range(SERIES_LIMIT)})
+    CountedKey.comparisons = 0
+    book.add(2, 0.2, {"n0": 2.0} | {f"other{number}": 1.0 for number in range(5000)})
+    assert [len(book[key]) for key in ("n0", "n1")] == [2, 1]
+    assert CountedKey.comparisons < 20 * SERIES_LIMIT
+
+
+def test_rows_of_very_many_metrics_leave_nothing_behind_in_memory() -> None:
+    book = SeriesBook()
+    tracemalloc.start()
+    try:
+        for number in range(30):
+            book.add(number, 0.1, {f"n{number}/{index}": 1.0 for index in range(20_000)})
+        assert tracemalloc.get_traced_memory()[0] < 5_000_000
+    finally:
+        tracemalloc.stop()
 
 
 @given(STEPS, st.integers(-1, 60))
