@@ -29,7 +29,7 @@ MOST_KEYS = 64
 class Rows:
     """What one `MetricsLogged` after another says, with the heartbeats among them, in columns of equal length.
 
-    None of these events depends on another's place among them, except for the order of the rows.
+    Where among the rows the heartbeats stand makes no difference to what is known of a run after all of them.
     """
 
     events: int
@@ -42,7 +42,8 @@ class Rows:
     """The last of them."""
     steps: array[int]
     elapsed_s: array[float]
-    lr: array[float]
+    lr: float
+    """The last of them."""
     values: dict[str, array[float]]
     """By their keys; NaN where a value was not finite."""
 
@@ -137,7 +138,7 @@ class _BlockDecoder:
             heartbeat=beats[-1] if beats else None,
             steps=steps,
             elapsed_s=_packed("d", [row.elapsed_s for row in rows]),
-            lr=_packed("d", [row.lr for row in rows]),
+            lr=rows[-1].lr,
             values={
                 key: _packed("d", list(map(attrgetter(name), cells)))
                 for key, name in zip(self.keys, self._names, strict=True)

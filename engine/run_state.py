@@ -130,13 +130,17 @@ class RunState:
     def steps_per_s(self) -> float:
         """Over the last few seconds of training; 0 from a start on until there are rows."""
         series = next((series for key, series in self.series.items() if key.startswith("train/")), None)
-        if series is not None and len(series) > 1 and self._has_rows:
-            since = bisect_right(series.elapsed_s, series.elapsed_s[-1] - THROUGHPUT_WINDOW_S)
-            since = min(since, len(series) - 2)
-            span_s = series.elapsed_s[-1] - series.elapsed_s[since]
+        if not self._has_rows:
+            return 0.0
+        step, elapsed_s = self.step, self.elapsed_s
+        if series:
+            # a heartbeat may be ahead of the rows in its step, not in its time
+            step, elapsed_s = series.steps[-1], series.elapsed_s[-1]
+            since = max(0, min(bisect_right(series.elapsed_s, elapsed_s - THROUGHPUT_WINDOW_S), len(series) - 2))
+            span_s = elapsed_s - series.elapsed_s[since]
             if span_s > 0:
-                return (series.steps[-1] - series.steps[since]) / span_s
-        return self.step / self.elapsed_s if self._has_rows and self.elapsed_s > 0 else 0.0
+                return (step - series.steps[since]) / span_s
+        return step / elapsed_s if elapsed_s > 0 else 0.0
 
     @property
     def eta_s(self) -> float | None:
@@ -213,7 +217,7 @@ class RunState:
     def _take_rows(self, rows: Rows) -> None:
         self.version += rows.events - 1
         self.heartbeat = rows.heartbeat or self.heartbeat
-        self.step, self.elapsed_s, self.lr = max(self.step, rows.step), rows.elapsed_s[-1], rows.lr[-1]
+        self.step, self.elapsed_s, self.lr = max(self.step, rows.step), rows.elapsed_s[-1], rows.lr
         self.series.extend(rows.steps, rows.elapsed_s, rows.values)
         for key in rows.values:
             if key in self.series:

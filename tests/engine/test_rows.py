@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tempfile
+from collections.abc import Iterator
 from dataclasses import fields
 from pathlib import Path
 from typing import Any
@@ -24,7 +25,8 @@ def facts(state: RunState) -> dict[str, Any]:
     known = {field.name: repr(getattr(state, field.name)) for field in fields(state) if field.name != "series"}
     series = [(key, one.steps, one.elapsed_s, repr(one.values.tolist())) for key, one in state.series.items()]
     # a row may name its metrics in another order than the rows around it
-    return {**known, "series": series, "latest": sorted(state.latest.items(), key=repr)}
+    worked_out = {"steps_per_s": state.steps_per_s, "eta_s": state.eta_s, "epoch": state.epoch}
+    return {**known, **worked_out, "series": series, "latest": sorted(state.latest.items(), key=repr)}
 
 
 def folded(reader: LogReader[HistoryItem] | LogReader[ev.AnyEvent]) -> tuple[dict[str, Any], list[Damage], int]:
@@ -75,7 +77,7 @@ def test_rows_and_the_heartbeats_among_them_are_one_item() -> None:
     (item,) = block_of(*ROWS, *written(beat(37, at=7.0), logged(36, None), beat(36)))
     assert isinstance(item, Rows)
     assert (item.events, len(item), item.step, item.at, item.heartbeat) == (33, 31, 37, 7.0, beat(36))
-    assert (list(item.steps), item.lr[5]) == ([*range(1, 31), 36], 0.1)
+    assert (list(item.steps), item.lr) == ([*range(1, 31), 36], 0.1)
     assert repr(item.values["train/loss"].tolist()[-2:]) == "[1.0, nan]"
 
 
@@ -170,8 +172,27 @@ STEADY = st.builds(
     st.lists(st.none() | st.floats(-1e300, 1e300), min_size=12, max_size=12),
 )
 """Rows as a run writes them: the same metrics again and again."""
+BUSY = st.lists(
+    st.tuples(
+        st.sampled_from([0, 0, 1, 7]), st.sampled_from([0.0, 0.0, 0.5, 6.0]), st.sampled_from([None, 0, 3, 1000])
+    ),
+    min_size=8,
+    max_size=60,
+).map(lambda moves: list(_busy(moves)))
+"""Rows of which many stand at one instant, and heartbeats ahead of them."""
+
+
+def _busy(moves: list[tuple[int, float, int | None]]) -> Iterator[ev.AnyEvent]:
+    step, elapsed_s = 0, 0.0
+    for steps, seconds, ahead in moves:
+        step, elapsed_s = step + steps, elapsed_s + seconds
+        if ahead is not None:
+            yield beat(step + ahead)
+        yield logged(step, elapsed_s=elapsed_s)
+
+
 DAMAGE = st.sampled_from([b"\n", b"x\n", ROWS[0][:40] + b"\n", ROWS[0][:-1] + ROWS[1], b"{}\n"])
-LINES = st.lists(STEADY.map(lambda some: written(*some)) | st.lists(EVENT).map(lambda some: written(*some)))
+LINES = st.lists((STEADY | BUSY | st.lists(EVENT)).map(lambda some: written(*some)))
 
 
 @settings(max_examples=150, deadline=None)
@@ -182,6 +203,7 @@ LINES = st.lists(STEADY.map(lambda some: written(*some)) | st.lists(EVENT).map(l
     st.integers(0, 60),
 )
 @example(ROWS + written(started(step=10)) + ROWS[10:], [], 1000, 0)
+@example(written(started(), *[logged(step, elapsed_s=9.0) for step in range(1, 80)], beat(100_000)), [], 4000, 0)
 def test_any_log_folds_to_the_same(
     lines: list[bytes], damages: list[tuple[int, bytes]], block_bytes: int, cut_off: int
 ) -> None:

@@ -77,6 +77,13 @@ def test_a_run_ends_in_exactly_one_way(ending: ev.AnyEvent, status: str) -> None
     assert folded(started(), ending).status(False) == status
 
 
+def test_the_speed_is_that_of_rows_not_of_a_heartbeat_ahead_of_them() -> None:
+    beat = ev.Heartbeat(step=100_000, at=0.0, memory_bytes=1, cpu_percent=1.0)
+    one_instant = [logged(step, elapsed_s=9.0) for step in range(1, 8000)]
+    assert folded(started(), *one_instant, beat).steps_per_s == pytest.approx(7999 / 9)
+    assert folded(started(), logged(50, elapsed_s=0.1), beat).steps_per_s == pytest.approx(500)
+
+
 def test_a_run_without_any_event_is_starting() -> None:
     assert (RunState().status(True), RunState().status(False)) == ("starting", "starting")
 
