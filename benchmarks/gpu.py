@@ -10,6 +10,7 @@ table goes to standard output and to docs/benchmarks.md. What can't be measured 
 from __future__ import annotations
 
 import argparse
+import os
 import statistics
 import subprocess
 import tempfile
@@ -17,7 +18,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, BinaryIO, NamedTuple
 
 import tomlkit
 import torch
@@ -168,10 +169,10 @@ def dltui(work: Workload, with_screen: bool) -> float:
         runs, preset = Path(folder) / "runs", Path(folder) / "measured.toml"
         preset.write_text(tomlkit.dumps(work.config.model_dump(mode="json")))
         places = ["--runs", str(runs), "--data", str(work.data_folder)]
+        # not a pipe: nobody reads while it trains, and a full one would hold it up
+        errors = stack.enter_context((Path(folder) / "errors.txt").open("w+b"))
         training = subprocess.Popen(
-            [*DLTUI, *places, "train", str(preset), "--name", "measured"],
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.PIPE,
+            [*DLTUI, *places, "train", str(preset), "--name", "measured"], stdout=subprocess.DEVNULL, stderr=errors
         )
         if with_screen:
             while not (runs / "measured" / "events.jsonl").exists() and training.poll() is None:
@@ -179,13 +180,19 @@ def dltui(work: Workload, with_screen: bool) -> float:
             screen = stack.enter_context(Pty([*DLTUI, *places, "attach", "measured"]))
             while training.poll() is None:
                 screen.watch(0.2)
-        _, errors = training.communicate()
+        training.wait()
         state = RunState()
         if (runs / "measured").exists():
             state.apply_all(find_run(runs, "measured").read_events().read_all())
         if not isinstance(state.ending, ev.RunFinished):
-            raise RuntimeError(f"{work.name} did not finish: {errors.decode(errors='replace')[-300:]}")
+            raise RuntimeError(f"{work.name} did not finish: {_end_of(errors)}")
         return state.step / state.elapsed_s
+
+
+def _end_of(file: BinaryIO) -> str:
+    size = file.seek(0, os.SEEK_END)
+    file.seek(max(0, size - 300))
+    return file.read().decode(errors="replace")
 
 
 def measure(work: Workload, repeats: int) -> list[str]:

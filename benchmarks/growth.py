@@ -6,8 +6,8 @@ that the event loop was kept from its turn; and they are shown by it: the memory
 from a new row to the finished lines of a chart, in seconds of the thread, medians of 50. For a day of logging real
 presets train for a while as in a run that takes a day, and what they log from their fifth second on goes on for a day;
 pictures are drawn less often as an engine grows older, as engine/figure_studio.py says.
-Memory over many steps is that of an engine that trains linear-regression-synthetic with automatic rows, and of a
-headless application that shows it meanwhile.
+Memory over many steps is that of an engine that trains linear-regression-synthetic with automatic rows for so many
+seconds, and of a headless application that shows it meanwhile.
 """
 
 from __future__ import annotations
@@ -16,7 +16,6 @@ import argparse
 import asyncio
 import json
 import math
-import os
 import random
 import statistics
 import subprocess
@@ -27,6 +26,8 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import psutil
+
 from benchmarks.tables import keep
 from engine import events as ev
 from engine.places import data_dir
@@ -36,7 +37,6 @@ from presets import load_preset
 
 MIB = 1 << 20
 DAY_S = 86_400
-PAGE = os.sysconf("SC_PAGE_SIZE")
 SIZE = (140, 45)
 
 Rows = list[list[str]]
@@ -45,7 +45,7 @@ Rows = list[list[str]]
 def main() -> None:
     """Measure, print and keep the table."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--quick", action="store_true", help="a tenth of the rows and steps")
+    parser.add_argument("--quick", action="store_true", help="a tenth of the rows and of the training")
     parser.add_argument("--in-process", nargs=3, metavar=("WHAT", "FOLDER", "N"), help=argparse.SUPPRESS)
     args = parser.parse_args()
     if args.in_process:
@@ -57,8 +57,8 @@ def main() -> None:
         rows = [
             *_opening(Path(runs), 1_000_000 // share),
             *_redrawing(Path(runs), [1000, 100_000 // share, 1_000_000 // share]),
-            *_logging(Path(runs), 60 // share),
-            *_training(Path(runs), 1_000_000 // share),
+            *_logging(Path(runs), 45 // share),
+            *_training(Path(runs), 100 // share),
         ]
     notes = " ".join((__doc__ or "").partition("\n\n")[2].split())
     keep("growth", "Cost as work grows", notes, ["what", "figure", "goal", "reached"], rows)
@@ -166,10 +166,13 @@ def _open(folder: RunFolder, count: int) -> dict[str, float]:
         async with make_app(folder.path.parent, Path("data"), warm=False).run_test(size=SIZE) as pilot:
             await pilot.pause(0.5)
             follower, turns = RunFollower(folder), _Turns()
-            began_s, watching = time.perf_counter(), asyncio.create_task(turns.watch())
+            watching = asyncio.create_task(turns.watch())
+            await asyncio.sleep(0)  # it waits from the beginning
+            began_s = time.perf_counter()
             while not follower.is_caught_up:
                 await follower.poll()
             took_s = time.perf_counter() - began_s
+            await asyncio.sleep(0.01)  # its last turn counts as well
             watching.cancel()
             assert len(follower.state.series["train/loss"]) == count
             return {"took_s": took_s, "longest_s": turns.longest_s}
@@ -327,21 +330,20 @@ def _log(folder: RunFolder, seconds: int) -> dict[str, float]:
     return asyncio.run(train())
 
 
-# -- a million steps -----------------------------------------------------------------------------------------------
+# -- many steps ----------------------------------------------------------------------------------------------------
 
 SHARES = (0.1, 0.5, 1.0)
 MOST_GROWTH = 8 * MIB
 
 
-def _training(runs: Path, steps: int) -> Rows:
+def _training(runs: Path, seconds: int) -> Rows:
     """Memory of an engine, and of a screen that follows it, in processes of their own."""
     config = load_preset("linear-regression-synthetic").config
-    steps_per_epoch = 100
-    settings = {"trainer": {"epochs": steps // steps_per_epoch, "log_every": 0, "threads": 1}}
+    settings = {"trainer": {"epochs": 1_000_000, "log_every": 0, "threads": 1}}
     folder = create_run(runs, validate(overlay(config.model_dump(mode="json"), settings)), data_dir(), "long")
     command = [sys.executable, "-m", "benchmarks.growth", "--in-process"]
     children = {
-        what: subprocess.Popen([*command, what, str(folder.path), str(steps)], stdout=subprocess.PIPE, text=True)
+        what: subprocess.Popen([*command, what, str(folder.path), str(seconds)], stdout=subprocess.PIPE, text=True)
         for what in ("train", "follow")
     }
     rows = []
@@ -355,7 +357,7 @@ def _training(runs: Path, steps: int) -> Rows:
         figure = " / ".join(f"{bytes_at[str(share)] / MIB:.1f}" for share in SHARES)
         rows.append(
             _row(
-                f"memory of {name} at 10 / 50 / 100 % of {steps:,} steps",
+                f"memory of {name} at 10 / 50 / 100 % of {seconds} s, {bytes_at['steps']:,.0f} steps",
                 f"{figure} MiB",
                 f"at most {MOST_GROWTH // MIB} MiB more",
                 growth <= MOST_GROWTH,
@@ -364,54 +366,58 @@ def _training(runs: Path, steps: int) -> Rows:
     return rows
 
 
-def _train(folder: RunFolder, steps: int) -> dict[str, float]:
+def _train(folder: RunFolder, seconds: int) -> dict[str, float]:
     import engine
 
     async def train() -> dict[str, float]:
-        watch = _MemoryWatch(steps)
+        watch = _MemoryWatch(seconds)
         async for event in engine.run(folder.config(), folder.path, data_dir()):
-            watch.look(event.step)
-        return watch.bytes_at
+            if isinstance(event, ev.MetricsLogged) and watch.look(event.elapsed_s, event.step):
+                break
+        return watch.noted
 
     return asyncio.run(train())
 
 
-def _follow(folder: RunFolder, steps: int) -> dict[str, float]:
+def _follow(folder: RunFolder, seconds: int) -> dict[str, float]:
     from tui.app import make_app
     from tui.screens.run import RunScreen
 
     async def follow() -> dict[str, float]:
-        watch = _MemoryWatch(steps)
+        watch = _MemoryWatch(seconds)
         app = make_app(folder.path.parent, data_dir(), open_run=folder, warm=False)
         async with app.run_test(size=SIZE):
             while True:
-                await asyncio.sleep(0.2)
+                await asyncio.sleep(0.05)
                 screen = app.screen
                 if isinstance(screen, RunScreen):
-                    watch.look(screen.follower.state.step)
-                    if screen.follower.state.ending is not None:
-                        return watch.bytes_at
+                    state = screen.follower.state
+                    if watch.look(state.elapsed_s, state.step):
+                        return watch.noted
+                    if state.ending is not None:
+                        raise SystemExit(f"the run ended after {state.elapsed_s:.1f} s")
 
     return asyncio.run(follow())
 
 
 class _MemoryWatch:
-    """Notes the memory of this process when a run of so many steps has come to each of `SHARES`."""
+    """Notes the memory of this process when a run has trained for each of `SHARES` of `seconds`, and its steps then."""
 
-    def __init__(self, steps: int) -> None:
-        self.bytes_at: dict[str, float] = {}
-        self._steps = steps
+    def __init__(self, seconds: int) -> None:
+        self.noted: dict[str, float] = {}
+        self._seconds = seconds
 
-    def look(self, step: int) -> None:
-        """The run is at `step`."""
+    def look(self, elapsed_s: float, step: int) -> bool:
+        """The run has trained for `elapsed_s`, up to `step`; whether that was all."""
         for share in SHARES:
-            if step >= share * self._steps and str(share) not in self.bytes_at:
-                self.bytes_at[str(share)] = resident_bytes()
+            if elapsed_s >= share * self._seconds and str(share) not in self.noted:
+                self.noted |= {str(share): resident_bytes(), "steps": step}
+        return elapsed_s >= self._seconds
 
 
 def resident_bytes() -> float:
     """Memory of this process that is in use, in bytes."""
-    return int(Path("/proc/self/statm").read_text().split()[1]) * PAGE
+    return float(psutil.Process().memory_info().rss)
 
 
 _CHILDREN: dict[str, Callable[[RunFolder, int], dict[str, float]]] = {

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -44,3 +45,18 @@ def test_a_run_that_fails_is_told_of() -> None:
     work.config.data.__dict__["points"] = 0
     with pytest.raises(RuntimeError, match=r"spiral-relu did not finish: .*points"):
         gpu.dltui(work, with_screen=False)
+
+
+COMPLAINER = """
+import sys, time
+if "attach" in sys.argv:
+    time.sleep(60)
+sys.stderr.write("much ado\\n" * 100_000 + "the last word\\n")
+sys.exit(1)
+"""
+
+
+def test_a_run_may_say_more_than_a_pipe_holds(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(gpu, "DLTUI", (sys.executable, "-c", COMPLAINER))
+    with pytest.raises(RuntimeError, match=r"did not finish: (?s:.*)the last word"):
+        gpu.dltui(workload("spiral-relu", {}, 200), with_screen=True)
