@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any, TypeVar
 
 import torch
+from torch import Tensor
+
+from engine.capturable import NotCapturable
 
 T = TypeVar("T")
 
@@ -39,9 +42,33 @@ class CudaGraphs:
         Returns:
             What does it, from now on with the numbers that its tensors hold then; and what `work` returned: tensors
             that hold its results after each time.
+
+        Raises:
+            NotCapturable: captured it keeps so much memory that the same work could not be done beside it.
+            RuntimeError: `work` does what can't be captured.
         """
-        graph = torch.cuda.CUDAGraph()
-        # other threads, which read the device's memory for instance, are none of its business
-        with torch.cuda.graph(graph, capture_error_mode="thread_local"):
-            results = work()
+        graph, pool, random_state = torch.cuda.CUDAGraph(), torch.cuda.graph_pool_handle(), torch.cuda.get_rng_state()
+        torch.cuda.empty_cache()
+        before_bytes = torch.cuda.memory_reserved()
+        try:
+            # other threads, which read the device's memory for instance, are none of its business
+            with torch.cuda.graph(graph, pool, capture_error_mode="thread_local"):
+                results = work()
+        except BaseException:
+            _forget_capture(pool, random_state)
+            raise
+        kept_bytes = torch.cuda.memory_reserved() - before_bytes
+        if torch.cuda.mem_get_info()[0] < kept_bytes:  # an epoch's last batch may be smaller, and is no replay
+            raise NotCapturable(f"it would keep {kept_bytes / 1e9:.1f} GB, and leave too little for other steps")
         return graph.replay, results
+
+
+def _forget_capture(pool: Any, random_state: Tensor) -> None:
+    """After a capture that broke off, torch may still believe in it: it would then give back no memory, and draw no
+    random numbers."""
+    device = torch.cuda.current_device()
+    with suppress(Exception):  # where torch has noticed
+        torch._C._cuda_endAllocateToPool(device, pool)
+    generator, fresh = torch.cuda.default_generators[device], torch.Generator(torch.device("cuda", device))
+    fresh.set_state(random_state)
+    generator.graphsafe_set_state(fresh)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, Protocol, TypeVar
 
 import torch
@@ -16,9 +16,14 @@ T = TypeVar("T")
 
 RATES = (1.0, 0.1)
 """Shares of the learning rate at which a graph has to do what the eager step does."""
+LEAST_RATE = 0.01
+"""Share of the configuration's learning rate that is tried at least: at the bottom of a warm-up nothing would move."""
 TOLERANCE = 0.2
-"""Of how far the weights move. Sums that add up in another order differ by far less, a learning rate that was captured
-as a number by more: a graph that holds on to it is nine tenths of the second step away."""
+"""Of how far a tensor moves. Sums that add up in another order differ by far less, a learning rate that was captured as
+a number by more: a graph that holds on to it is nine tenths of the second step away."""
+AGREEING = 0.9
+"""Share of all numbers whose tensors must agree. Some gradients are nothing but rounding, such as those of a bias
+before batch norm, and rules like Adam make whole steps of them."""
 
 
 class Graphs(Protocol):
@@ -38,7 +43,7 @@ class GraphedStep:
 
     Args:
         task: Has taken steps before: its optimizers have their states, in tensors (`engine.capturable`).
-        inputs: A batch, for its shape.
+        inputs: A batch of the size that most have.
         targets: Its targets.
         lr: The learning rate, put back at the end.
         graphs: How to capture.
@@ -51,19 +56,23 @@ class GraphedStep:
     def __init__(self, task: Task, inputs: Tensor, targets: Tensor, lr: float, graphs: Graphs) -> None:
         self._inputs, self._targets = inputs.clone(), targets.clone()
         self._given: tuple[Tensor, Tensor] | None = None
+        rate = max(lr, LEAST_RATE * task.config.optimizer.lr)
+        parameters = [p for module in task.modules.values() for p in module.parameters() if p.requires_grad]
         kept = Kept(tensors_of(task.modules.values()), task.optimizers.values(), random_of=task.device)
+        before = [parameter.detach().clone() for parameter in parameters]
         try:
             with graphs.rehearsing():
-                wanted = _moved(task, lr, self._on_static_batch(task))
+                _take_two(task, rate, self._on_static_batch(task))
+                wanted = [parameter.detach().clone() for parameter in parameters]
             kept.put_back()
             self._replay, self._results = graphs.capture(self._on_static_batch(task))
-            reached = _moved(task, lr, self._replay)
+            _take_two(task, rate, self._replay)
+            _check(wanted, parameters, before)
         finally:
             for module in task.modules.values():
                 module.zero_grad(set_to_none=True)
             kept.put_back()
             task.set_lr(lr)
-        _check(wanted, reached, tensors_of(task.modules.values()))
 
     def fits(self, inputs: Tensor, targets: Tensor) -> bool:
         """Whether a batch has the shapes that were captured."""
@@ -84,28 +93,26 @@ class GraphedStep:
         return lambda: task.train_step(self._inputs, self._targets)
 
 
-def _moved(task: Task, lr: float, step: Callable[[], object]) -> list[Tensor]:
-    """Where two steps take all weights and buffers."""
+def _take_two(task: Task, rate: float, step: Callable[[], object]) -> None:
     for share in RATES:
-        task.set_lr(share * (lr or 1e-3))
+        task.set_lr(share * rate)
         step()
-    return [tensor.detach().clone() for tensor in tensors_of(task.modules.values())]
 
 
-def _check(wanted: list[Tensor], reached: list[Tensor], before: list[Tensor]) -> None:
-    """Compare what was to be reached with what was, with one host sync.
+def _check(wanted: Sequence[Tensor], reached: Sequence[Tensor], before: Sequence[Tensor]) -> None:
+    """Compare where parameters were to go with where they went, each by its own way, with one host sync.
 
     Raises:
         NotCapturable: they are apart.
     """
-    apart = _distance(wanted, reached)
-    if not bool(apart <= TOLERANCE * _distance(wanted, before)):  # NaN is apart as well
+    apart, way = _distances(wanted, reached), _distances(wanted, before)
+    agrees = (apart <= TOLERANCE * way).tolist()  # NaN does not
+    agreeing = sum(tensor.numel() for tensor, is_so in zip(wanted, agrees, strict=True) if is_so)
+    if agreeing < AGREEING * sum(tensor.numel() for tensor in wanted):
         raise NotCapturable("replayed it does not move the weights to where it should")
 
 
-def _distance(some: list[Tensor], others: list[Tensor]) -> Tensor:
-    """Euclidean distance of all floating numbers together."""
-    pairs = [(one.float(), other.float()) for one, other in zip(some, others, strict=True) if one.is_floating_point()]
-    distances = [torch.linalg.vector_norm(one - other.detach()) for one, other in pairs]
-    distance: Tensor = torch.linalg.vector_norm(torch.stack(distances))
-    return distance
+def _distances(some: Sequence[Tensor], others: Sequence[Tensor]) -> Tensor:
+    """(tensors,) Euclidean distances, each of one tensor from another."""
+    pairs = zip(some, others, strict=True)
+    return torch.stack([torch.linalg.vector_norm((one - other.detach()).abs().float()) for one, other in pairs])

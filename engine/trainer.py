@@ -80,7 +80,7 @@ class Trainer:
         self._keeper = Keeper(task, folder, wait_until_logged)
         self._studio = FigureStudio(task, self._data, folder.figures, self._tell)
         self._recovery = Recovery(task, self._keeper)
-        self._stepping = Stepping(task, self._say_line)
+        self._stepping = Stepping(task, self._batches.batch_size, self._say_line)
         self._meter = Meter(task, self._settings.epochs * self._steps_per_epoch, self._settings.log_every, publish)
         self._split = "val" if self._data.val else "train"
         self._metric = f"{self._split}/{task.metric}" if task.metric else ""
@@ -99,6 +99,10 @@ class Trainer:
         """Steps taken so far; readable from any thread."""
         return self._at.step
 
+    def free_memory(self) -> None:
+        """Give back what is only there to be fast; harmless at any time."""
+        self._stepping.forget()
+
     # -- the way through a run ----------------------------------------------------------------------------------
 
     def run(self) -> None:
@@ -113,6 +117,8 @@ class Trainer:
         self._at = self._keeper.begin(self._config.optimizer.lr)
         self._watch.set(self._at.elapsed_s)
         self._tell(announcement(self._task, self._batches, self._at, self._metric))
+        if self._settings.on_nonfinite == "skip":
+            self._stepping.leave_guarded()
         self._stop_if_no_better()
         if self.step == 0:
             self._studio.keep(self.step, self._at.epoch)

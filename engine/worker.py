@@ -102,6 +102,8 @@ class Worker:
         if self._task is not None and is_out_of_memory(error):
             rows = len(self._task.data.train)
             batch_size = min(batch_size or rows, rows)
+            if self._trainer is not None:
+                self._trainer.free_memory()
             free_memory(error, self._task)
             fits = largest_batch_that_fits(self._task, batch_size)
         found = diagnose(error, batch_size, fits)
