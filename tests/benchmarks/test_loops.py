@@ -15,14 +15,6 @@ from benchmarks.throughput import PEERS
 LOOPS = ["bare", "bare.train_on_one_batch", "tutorial", "dltui", *PEERS.values()]
 
 
-@pytest.fixture(autouse=True)
-def _one_thread() -> Any:
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
-
-
 def tiny(preset: str, data_folder: Path, **trainer: Any) -> System:
     settings = {"device": "cpu", "epochs": 2, "threads": 1, "log_every": 0}
     data = {"rows": 64} if preset == "linear-regression-synthetic" else {}

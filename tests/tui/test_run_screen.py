@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import shutil
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterable
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 from textual._compositor import Compositor
 from textual.css.stylesheet import Stylesheet
+from textual.dom import DOMNode
 from textual.pilot import Pilot
 
 from engine import commands as cmd
@@ -366,8 +367,12 @@ async def test_another_pane_or_axis_is_shown_without_painting_the_whole_screen(
 
 async def test_zoom_styles_no_widget_anew(opened: Opener, monkeypatch: pytest.MonkeyPatch) -> None:
     async with opened(scenes.classifier) as table:
-        styled = []
-        monkeypatch.setattr(Stylesheet, "update_nodes", lambda *_, **__: styled.append("some"))
+        styled, shown = list[DOMNode](), table.app.screen
+
+        def note(self: Stylesheet, nodes: Iterable[DOMNode], animate: bool = False) -> None:
+            styled.extend(node for node in nodes if node.screen is shown)  # Home is made meanwhile
+
+        monkeypatch.setattr(Stylesheet, "update_nodes", note)
         assert (await table.press("z")).startswith(" ▸1 loss")
         assert (await table.press("z")).startswith(" ▶ running")
         assert styled == []
