@@ -191,9 +191,13 @@ class DltuiApp(KeysInOrder):
 
     async def leave_run(self) -> None:
         """Go back to Home, with the highlight on the run; it goes on."""
-        folder, home = getattr(self.screen, "folder", None), self.screen_stack[0]
-        if isinstance(folder, RunFolder) and isinstance(home, HomeScreen):
-            await home.furnish()  # awaited, so that the next key waits for it too
+        home = self._home()
+        if home is None:
+            return
+        folder = getattr(self.screen, "folder", None)
+        if isinstance(folder, RunFolder):
+            if not (await home.furnish() and self.is_running):  # awaited, so that the next key waits for it too
+                return
             home.point_at(folder)
         self.run_worker(self._go_home(), exclusive=True, group="places")
 
@@ -262,9 +266,14 @@ class DltuiApp(KeysInOrder):
         return any(other.path == folder.path for other in shown if isinstance(other, RunFolder))
 
     def _furnish_home(self) -> None:
-        home = self.screen_stack[0] if self.is_running else None
-        if isinstance(home, HomeScreen):
+        home = self._home()
+        if home is not None:
             self.run_worker(home.furnish(), group="home")
+
+    def _home(self) -> HomeScreen | None:
+        """Home; None while the application ends, when screens go before the rest does."""
+        stack = self.screen_stack if self.is_running else []
+        return stack[0] if stack and isinstance(stack[0], HomeScreen) else None
 
     async def _go_home(self, then: Screen[Any] | None = None) -> None:
         """Close what lies above Home, then open `then`, with as few repaints as possible."""

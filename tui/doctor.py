@@ -202,10 +202,18 @@ def _devices(found: dict[str, Any]) -> Iterator[Finding]:
         yield Finding("note", "cuda", f"there is an NVIDIA driver, but torch finds no device ({why}): see nvidia-smi")
     used = "auto takes the GPU" if found["cuda"] or found["mps"] else "auto takes it"
     yield Finding("ok", "cpu", f"{plain(found['cpu'])}; {used}")
-    yield _threads(found["threads"], Cores(**found["cores"]), os.getloadavg()[0])
+    yield _threads(found["threads"], Cores(**found["cores"]), _load())
 
 
-def _threads(threads: int, cores: Cores, load: float) -> Finding:
+def _load() -> float | None:
+    """How many threads of all processes want a core now; None where the system doesn't say."""
+    try:
+        return os.getloadavg()[0]
+    except OSError:
+        return None
+
+
+def _threads(threads: int, cores: Cores, load: float | None) -> Finding:
     """How many threads a run computes with, and why; `load` is how many threads of all processes want a core now."""
     one = cores.usable == 1
     of = "1 core" if one else f"{cores.usable} cores"
@@ -213,7 +221,7 @@ def _threads(threads: int, cores: Cores, load: float) -> Finding:
         of += f" (this container may use {cores.quota:g} of {cores.allowed})"
     why = "" if one else "; one stays free, since a busy neighbour costs a full machine most of its speed"
     text = f"{threads} for training, of {of}{why}"
-    if load > max(1, cores.usable - threads) + 0.5:
+    if load is not None and load > max(1, cores.usable - threads) + 0.5:
         return Finding("note", "threads", f"{text}. It is busy now: load {load:.1f}")
     return Finding("ok", "threads", text)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import json
+import os
 import sys
 from pathlib import Path
 from typing import Any
@@ -149,6 +150,18 @@ def test_how_many_threads_train_and_why_is_one_line(
     assert (finding.level, finding.name) == (level, "threads")
     assert text in finding.text
     assert "\n" not in finding.text
+
+
+@pytest.mark.usefixtures("quick_torch")
+def test_a_load_that_can_not_be_read_is_left_out(dltui: Dltui, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse() -> tuple[float, float, float]:
+        raise OSError("Load averages are unobtainable")
+
+    monkeypatch.setattr(os, "getloadavg", refuse)
+    status, found = findings(dltui)
+    assert status == 0
+    assert found["threads"]["level"] == "ok"
+    assert "load" not in found["threads"]["text"]
 
 
 @pytest.mark.parametrize(

@@ -126,6 +126,39 @@ async def test_going_back_twice_at_once_quits(folder: RunFolder, attach: Attach)
     assert app.return_code == 0
 
 
+async def test_a_bare_home_that_comes_to_light_makes_its_panes(folder: RunFolder, attach: Attach) -> None:
+    async with attach(folder) as (app, pilot):
+        assert is_bare(app)
+        await app.pop_screen()
+        home = await settled(pilot)
+        assert home.query_one(PresetList).has_focus
+        assert folder.name in text_of(home.query_one(RunList))
+        assert home._ticks is not None
+        assert home._ticks._active.is_set(), "it goes on looking at the runs"
+
+
+async def test_leaving_while_the_screen_ends(
+    folder: RunFolder, attach: Attach, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """No panes are made then, and there is nothing to point at."""
+    furnish = HomeScreen.furnish
+
+    async def late(home: HomeScreen) -> bool:
+        monkeypatch.setattr(home.app, "_running", False)
+        return await furnish(home)
+
+    async with attach(folder) as (app, _):
+        monkeypatch.setattr(HomeScreen, "furnish", late)
+        await app.leave_run()
+        assert is_bare(app)
+        monkeypatch.setattr(app, "_running", True)
+        monkeypatch.setattr(app, "_screen_stacks", {"_default": []})
+        await app.leave_run()
+        app._furnish_home()
+        monkeypatch.undo()
+    assert app.return_code in (0, None)
+
+
 @pytest.mark.parametrize("key", ["ctrl+q", "ctrl+c"])
 async def test_quitting_before_there_is_a_home(key: str, folder: RunFolder, attach: Attach) -> None:
     async with attach(folder) as (app, pilot):

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
+from textual.events import Key
 from textual.widgets import Input, Static
 
 import tui.screens.home as home_place
@@ -58,7 +59,7 @@ async def test_presets_stand_under_what_they_teach(app: DltuiApp) -> None:
 async def test_presets_are_named_before_they_are_validated(
     app: DltuiApp, few_presets: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """And a key that wants one of them waits for it."""
+    """And a key that wants one of them has it loaded then, whatever the disk with the runs does."""
     (few_presets / "broken.toml").write_text('title = "Broken"\n[data]\nkind = 7\n')
     disk, read = threading.Event(), RunShelf.read
 
@@ -72,12 +73,81 @@ async def test_presets_are_named_before_they_are_validated(
         await until(lambda: "Digits, 8 by 8" in shown_presets(app))
         assert "Classification" in shown_presets(app)
         assert about(app) == ""
-        pressing = asyncio.create_task(pilot.press("end", "enter"))
-        await asyncio.sleep(0.2)
-        assert isinstance(app.screen, HomeScreen)
-        disk.set()
-        await pressing
+        await pilot.press("down", "enter")
         await until(lambda: isinstance(app.screen, ConfigureScreen))
+        assert field_of(pilot, "data.kind").text == "high-dimensional"
+        disk.set()
+
+
+@pytest.fixture
+def unfilled(monkeypatch: pytest.MonkeyPatch) -> asyncio.Event:
+    """Home shows what presets are called, and no more before this is set."""
+    may_fill, fill = asyncio.Event(), HomeScreen._fill
+
+    async def held(home: HomeScreen) -> None:
+        await may_fill.wait()
+        fill(home)
+
+    monkeypatch.setattr(HomeScreen, "_fill", lambda home: home.run_worker(held(home)))
+    return may_fill
+
+
+@pytest.mark.parametrize("key", ["enter", "n"])
+async def test_a_key_before_anything_is_read_opens_what_it_was_pressed_on(
+    key: str, app: DltuiApp, unfilled: asyncio.Event
+) -> None:
+    """It once waited for what only came after it, for ever."""
+    async with app.run_test() as pilot:
+        await until(lambda: "Digits, 8 by 8" in shown_presets(app))
+        app.post_message(Key("end", None))
+        app.post_message(Key(key, None))
+        await until(lambda: isinstance(app.screen, ConfigureScreen))
+        unfilled.set()
+        await press(pilot)
+        assert field_of(pilot, "data.kind").text == "digits"
+        await press(pilot, "escape")
+        await settled(pilot)
+
+
+@pytest.mark.parametrize("key", ["enter", "n"])
+async def test_a_preset_that_turns_out_to_be_broken_opens_no_other(
+    key: str, app: DltuiApp, few_presets: Path, unfilled: asyncio.Event
+) -> None:
+    (few_presets / "aaa.toml").write_text('title = "Broken"\ngroup = "Classification"\n[data]\nkind = 7\n')
+    async with app.run_test() as pilot:
+        await until(lambda: "Broken" in shown_presets(app))
+        presets = app.screen.query_one(PresetList)
+        presets.highlighted = presets.get_option_index("preset aaa")
+        await pilot.press(key)
+        await until(lambda: any("can't be used" in note.message for note in app._notifications))
+        assert "✗ aaa.toml" in shown_presets(app)
+        assert isinstance(app.screen, HomeScreen)
+
+
+async def test_keys_for_runs_leave_them_alone_while_a_preset_is_not_loaded_yet(
+    app: DltuiApp, scripted_runs: list[RunFolder], launcher: FakeLauncher, unfilled: asyncio.Event
+) -> None:
+    async with app.run_test() as pilot:
+        await until(lambda: "Digits, 8 by 8" in shown_presets(app))
+        home = app.screen
+        assert isinstance(home, HomeScreen)
+        home._refresh_runs()
+        await until(lambda: "digits-mlp-1" in shown_runs(app))
+        home.query_one(RunList).action_last()
+        await pilot.press("r", "d")
+        assert launcher.spawned == []
+        assert app.screen is home
+        assert about(app) == ""
+        unfilled.set()
+
+
+async def test_what_is_searched_for_before_anything_is_read_is_found(app: DltuiApp, unfilled: asyncio.Event) -> None:
+    async with app.run_test() as pilot:
+        await until(lambda: "Digits, 8 by 8" in shown_presets(app))
+        await pilot.press("slash", *"relu", "enter")
+        await until(lambda: isinstance(app.screen, ConfigureScreen))
+        await until(lambda: field_of(pilot, "data.kind").text == "spiral")
+        unfilled.set()
 
 
 async def test_a_disk_that_never_answers_keeps_no_preset_from_being_used(

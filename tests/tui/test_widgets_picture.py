@@ -202,3 +202,15 @@ async def test_what_lies_behind_a_window_is_dimmed_as_textual_does(background: s
             seen.append(app.export_screenshot())
     assert "window" in seen[0]
     assert seen[0] == seen[1]
+
+
+async def test_a_window_that_is_painted_after_it_closed_has_nothing_behind() -> None:
+    app = Stage(Lettered())
+    async with app.run_test(size=(40, 6)) as pilot:
+        window = Ours()
+        app.push_screen(window)
+        await pilot.pause()
+        assert "a" * 9 in window.render_line(1).text
+        await app.pop_screen()
+        window._behind = None  # as at the start of a painting
+        assert window.render_line(1).text.strip() == ""

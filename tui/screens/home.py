@@ -25,6 +25,7 @@ from presets import Preset, PresetError, load_presets, preset_titles
 from tui.paths import shown
 from tui.run_shelf import RunShelf, Shelf
 from tui.screens.confirm import ConfirmScreen
+from tui.screens.home_about import described
 from tui.screens.home_runs import preset_of, remove
 from tui.screens.home_search import is_called, matches
 from tui.widgets.home_lists import PresetList, RunList
@@ -94,7 +95,8 @@ class HomeScreen(Screen[None]):
         self._ticks: Timer | None = None
         self._reading = False
         self._wants_runs = False
-        self._has_presets, self._has_runs = asyncio.Event(), asyncio.Event()
+        self._wants_presets = True
+        self._has_runs = asyncio.Event()
         self._shelved = False
 
     @property
@@ -125,18 +127,22 @@ class HomeScreen(Screen[None]):
         if not self._is_bare:
             self._name_panes()
 
-    async def furnish(self) -> None:
-        """Make the panes if there are none yet. Who comes to see a run need not wait for them."""
+    async def furnish(self) -> bool:
+        """Make the panes if there are none yet, and say whether there are: the application may end meanwhile."""
         if self._is_bare:
             if self._furnishing is None:
                 self._furnishing = asyncio.create_task(self._make_panes())
             await asyncio.shield(self._furnishing)  # whoever asked may be called off, half a Home may not stay
+        return not self._is_bare
 
     async def _make_panes(self) -> None:
         await self.recompose()
         if self.app.is_running:  # else the panes have gone again
             self._name_panes()
             self._is_bare = False
+            if self.app.screen is self:  # it has come to light already
+                self.set_focus(self.query_one(PresetList))
+                self._catch_up()
 
     def _name_panes(self) -> None:
         self.query_one(PresetList).border_title = Content("Presets")
@@ -148,10 +154,13 @@ class HomeScreen(Screen[None]):
     @on(ScreenResume)
     def _catch_up(self) -> None:
         """Presets may have been saved meanwhile, and runs have gone on."""
-        if self._is_bare:  # covered in a moment
+        if self._is_bare:
+            if self.dltui.opening is None:  # else covered in a moment
+                self.run_worker(self.furnish(), group="home")
             return
         if self._ticks is not None:
             self._ticks.resume()
+        self._wants_presets = True
         self.call_after_refresh(self._fill)
 
     @on(ScreenSuspend)
@@ -162,7 +171,7 @@ class HomeScreen(Screen[None]):
     @property
     def is_settled(self) -> bool:
         """Whether the lists show all that has been asked for so far."""
-        return self._has_presets.is_set() and self._shelved and not self._reading
+        return self._shelved and not self._wants_presets and not self._reading
 
     @work(group="runs")
     async def _fill(self) -> None:
@@ -172,14 +181,16 @@ class HomeScreen(Screen[None]):
             await asyncio.wait_for(self._has_runs.wait(), FIRST_LOOK_S)
         await asyncio.sleep(PAINT_S)
         if self.app.is_running:
-            self._load_presets()  # here, not as a message: whoever opens a preset holds up messages until it is there
+            self._load_presets()
 
     # --- presets ------------------------------------------------------------------------------------------------------
 
     def _load_presets(self) -> None:
-        self._presets, self._preset_errors = load_presets()
-        self._show_presets()
-        self._has_presets.set()
+        """Whoever needs a preset before its turn loads them then: a key that waited would hold up what it waits for."""
+        if self._wants_presets:
+            self._presets, self._preset_errors = load_presets()
+            self._wants_presets = False
+            self._show_presets()
 
     def _show_presets(self) -> None:
         matching = [preset for preset in self._presets if matches(preset, self._words)]
@@ -243,20 +254,12 @@ class HomeScreen(Screen[None]):
         about, text = self.query_one("#about"), self.query_one("#about-text", Static)
         selected = self._selected()
         if selected is not None:
-            from tui.describe import about_error, about_preset, about_run  # with the schema, after the first paint
-        match selected:
-            case Preset():
-                about.border_title = Content(plain(selected.config.title) or selected.name)
-                text.update(about_preset(selected, selected.config.facts()))
-            case PresetError():
-                about.border_title = Content("A broken preset")
-                text.update(about_error(selected))
-            case RunSummary():
-                about.border_title = Content(plain(selected.name))
-                text.update(about_run(selected))
-            case None:
-                about.border_title = Content("")
-                text.update("Nothing has these words in it. Esc shows everything again." if self._words else "")
+            title, words = described(selected)
+            about.border_title = Content(title)
+            text.update(words)
+        else:
+            about.border_title = Content("")
+            text.update("Nothing has these words in it. Esc shows everything again." if self._words else "")
         self.refresh_bindings()
 
     def _selected(self) -> Preset | PresetError | RunSummary | None:
@@ -292,23 +295,34 @@ class HomeScreen(Screen[None]):
         return True if run.status in (RESUMABLE if action == "resume" else ENDED) else None
 
     @on(OptionList.OptionSelected)
-    async def _open(self, event: OptionList.OptionSelected) -> None:
+    def _open(self, event: OptionList.OptionSelected) -> None:
         event.stop()
-        await self._has_presets.wait()  # their names are there before them
         if event.option_id == RunList.MORE:
             self._run_limit += RUNS_PER_PAGE
             self._refresh_runs()
             return
-        run = self._selected_run()
-        if run is not None:
-            self.dltui.show_run(RunFolder(run.path))
+        chosen = self._chosen(event.option_list, event.option_id)
+        if isinstance(chosen, RunSummary):
+            self.dltui.show_run(RunFolder(chosen.path))
         else:
-            await self.action_configure()
+            self._configure(chosen)
 
-    async def action_configure(self) -> None:
+    def action_configure(self) -> None:
         """Open the form for the selected preset, or for another run like the selected one."""
-        await self._has_presets.wait()
-        selected = self._selected()
+        found = self._found()
+        option = found.highlighted_option
+        if option is not None:
+            self._configure(self._chosen(found, option.id))
+
+    def _chosen(self, options: OptionList, option_id: str | None) -> Preset | PresetError | RunSummary | None:
+        """What stood there when the key was pressed, though the highlight may move when presets are loaded."""
+        if isinstance(options, PresetList):
+            self._load_presets()
+            if options.named(option_id) is None:
+                self.notify("Its file can't be used: the list says why.", severity="error")
+        return options.named(option_id) if isinstance(options, PresetList | RunList) else None
+
+    def _configure(self, selected: Preset | PresetError | RunSummary | None) -> None:
         try:
             preset = preset_of(selected) if isinstance(selected, RunSummary) else selected
         except RunFolderError as error:
@@ -370,6 +384,7 @@ class HomeScreen(Screen[None]):
     @on(Input.Changed, "#search")
     def _filter(self, event: Input.Changed) -> None:
         self._words = event.value.casefold().split()
+        self._load_presets()
         self._show_presets()
         self._refresh_runs()
 
@@ -394,4 +409,4 @@ class HomeScreen(Screen[None]):
     def _found(self) -> PresetList | RunList:
         """The list in use: presets, unless only runs have the words in them."""
         presets, runs = self.query_one(PresetList), self.query_one(RunList)
-        return runs if runs.has_focus or (presets.selected is None and runs.selected is not None) else presets
+        return runs if runs.has_focus or (presets.highlighted is None and runs.selected is not None) else presets

@@ -29,9 +29,10 @@ class Dialog(ModalScreen[Result]):
         """One line of the screen behind."""
         if self._behind is None:
             stack = self.app.screen_stack
-            below, color = stack[stack.index(self) - 1], self.styles.background
-            base = self.visual_style.rich_style
-            self._behind = [_dimmed(strip, color, base) for strip in below._compositor.render_strips()]
+            place = stack.index(self) if self in stack else 0
+            strips = stack[place - 1]._compositor.render_strips() if place else []  # nothing, once it is closed
+            color, base = self.styles.background, self.visual_style.rich_style
+            self._behind = [_dimmed(strip, color, base) for strip in strips]
         return self._behind[y] if y < len(self._behind) else Strip.blank(self.size.width, self.rich_style)
 
 

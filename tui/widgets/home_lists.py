@@ -116,9 +116,11 @@ class PresetList(HomeList):
     def selected(self) -> Preset | PresetError | None:
         """What the highlight is on."""
         option = self.highlighted_option
-        if option is None or option.id is None:
-            return None
-        return self._presets.get(option.id) or self._errors.get(option.id)
+        return self.named(option.id) if option is not None else None
+
+    def named(self, option_id: str | None) -> Preset | PresetError | None:
+        """What the option `option_id` stands for; None if it is not there, or not loaded yet."""
+        return self._presets.get(option_id or "") or self._errors.get(option_id or "")
 
 
 class RunList(HomeList):
@@ -157,7 +159,11 @@ class RunList(HomeList):
     def selected(self) -> RunSummary | None:
         """The run that the highlight is on."""
         option = self.highlighted_option
-        return self._runs.get(option.id) if option is not None and option.id is not None else None
+        return self.named(option.id) if option is not None else None
+
+    def named(self, option_id: str | None) -> RunSummary | None:
+        """The run that the option `option_id` stands for; None if it is not there."""
+        return self._runs.get(option_id or "")
 
 
 def _option_id(run_name: str) -> str:
