@@ -28,6 +28,7 @@ from typing import Any
 
 import psutil
 
+from benchmarks.made_logs import started
 from benchmarks.tables import keep
 from engine import events as ev
 from engine.places import data_dir
@@ -114,24 +115,7 @@ def write_run(runs: Path, count: int) -> RunFolder:
 
 def _events(count: int) -> Iterator[ev.AnyEvent]:
     began_at, draw = 1_760_000_000.0, random.Random(1)
-    yield ev.RunStarted(
-        step=0,
-        at=began_at,
-        pid=1,
-        host="box",
-        device="cpu",
-        device_name="CPU",
-        threads=1,
-        torch="2",
-        parameters=1,
-        train_rows=1,
-        val_rows=1,
-        batch_size=1,
-        steps_per_epoch=1000,
-        epochs=max(1, count // 1000),
-        metric="val/accuracy",
-        higher_is_better=True,
-    )
+    yield started(began_at, 1000, max(1, count // 1000))
     for step in range(1, count + 1):
         elapsed_s = round(step * 0.0125, 4)
         at, share = began_at + elapsed_s, step / count

@@ -21,6 +21,7 @@ from pathlib import Path
 
 import psutil
 
+from benchmarks.made_logs import started
 from benchmarks.started import Terminal
 from benchmarks.tables import in_turns, keep, ratio
 from engine import events as ev
@@ -141,24 +142,7 @@ def make_runs(runs: Path, count: int) -> None:
 
 def _history(began_at: float) -> Iterator[ev.AnyEvent]:
     epochs, steps = 30, 23
-    yield ev.RunStarted(
-        step=0,
-        at=began_at,
-        pid=1,
-        host="box",
-        device="cpu",
-        device_name="a CPU",
-        threads=1,
-        torch="2.9.0",
-        parameters=9610,
-        train_rows=1437,
-        val_rows=360,
-        batch_size=64,
-        steps_per_epoch=steps,
-        epochs=epochs,
-        metric="val/accuracy",
-        higher_is_better=True,
-    )
+    yield started(began_at, steps, epochs)
     for row in range(1, ROWS + 1):
         step, at = row * epochs * steps // ROWS, began_at + row
         values = {"train/loss": 2.0 / row**0.5, "train/accuracy": 1 - 1 / (row + 1)}

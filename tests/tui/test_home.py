@@ -41,6 +41,18 @@ def about(app: DltuiApp) -> str:
     return " ".join(text_of(app.screen.query_one("#about-text", Static)).split())
 
 
+def slow_disk(monkeypatch: pytest.MonkeyPatch) -> threading.Event:
+    """No run can be read until this is set."""
+    disk, read = threading.Event(), RunShelf.read
+
+    def slow(shelf: RunShelf, limit: int, words: Sequence[str] = ()) -> Shelf:
+        assert disk.wait(20)
+        return read(shelf, limit, words)
+
+    monkeypatch.setattr(RunShelf, "read", slow)
+    return disk
+
+
 async def test_presets_stand_under_what_they_teach(app: DltuiApp) -> None:
     async with app.run_test() as pilot:
         await settled(pilot)
@@ -61,13 +73,7 @@ async def test_presets_are_named_before_they_are_validated(
 ) -> None:
     """And a key that wants one of them has it loaded then, whatever the disk with the runs does."""
     (few_presets / "broken.toml").write_text('title = "Broken"\n[data]\nkind = 7\n')
-    disk, read = threading.Event(), RunShelf.read
-
-    def slow(shelf: RunShelf, limit: int, words: Sequence[str] = ()) -> Shelf:
-        assert disk.wait(20)
-        return read(shelf, limit, words)
-
-    monkeypatch.setattr(RunShelf, "read", slow)
+    disk = slow_disk(monkeypatch)
     monkeypatch.setattr(home_place, "FIRST_LOOK_S", 20)
     async with app.run_test() as pilot:
         await until(lambda: "Digits, 8 by 8" in shown_presets(app))
@@ -153,14 +159,7 @@ async def test_what_is_searched_for_before_anything_is_read_is_found(app: DltuiA
 async def test_a_disk_that_never_answers_keeps_no_preset_from_being_used(
     app: DltuiApp, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    disk = threading.Event()
-    read = RunShelf.read
-
-    def slow(shelf: RunShelf, limit: int, words: Sequence[str] = ()) -> Shelf:
-        assert disk.wait(20)
-        return read(shelf, limit, words)
-
-    monkeypatch.setattr(RunShelf, "read", slow)
+    disk = slow_disk(monkeypatch)
     monkeypatch.setattr(home_place, "FIRST_LOOK_S", 0.01)
     async with app.run_test() as pilot:
         await until(lambda: "y = 2x" in str(app.screen.query_one("#about").border_title))

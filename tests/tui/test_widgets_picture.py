@@ -7,12 +7,13 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 from rich.segment import Segment
-from textual.app import App, ComposeResult
+from textual.app import ComposeResult
 from textual.content import Content
 from textual.screen import ModalScreen, Screen
 from textual.strip import Strip
 from textual.widgets import Label
 
+from tests.tui.stage import Stage
 from tui.themes import THEMES
 from tui.widgets.chart import Chart, ChartContent
 from tui.widgets.curves import Curve, Role
@@ -48,25 +49,6 @@ class Counted(Chart):
         """The chart."""
         self.drawn += 1
         return super().draw(width, height, palette)
-
-
-class Stage(App[None]):
-    """Shows one widget."""
-
-    def __init__(self, widget: Picture) -> None:
-        super().__init__()
-        self.widget = widget
-        for theme in THEMES:
-            self.register_theme(theme)
-        self.theme = THEMES[0].name
-
-    def compose(self) -> ComposeResult:
-        """The widget."""
-        yield self.widget
-
-    def text(self) -> str:
-        """The screen."""
-        return "\n".join(strip.text for strip in self.screen._compositor.render_strips())
 
 
 def of(values: list[float]) -> Callable[[], ChartContent]:

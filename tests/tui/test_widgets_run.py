@@ -6,8 +6,8 @@ import time
 
 import numpy as np
 import pytest
-from textual.app import App, ComposeResult
 
+from tests.tui.stage import Stage
 from tui.themes import THEMES
 from tui.widgets.chart import Chart, ChartContent, default_marker
 from tui.widgets.curves import Curve, Role
@@ -15,26 +15,6 @@ from tui.widgets.log_pane import LogLine, LogPane
 from tui.widgets.narrow import narrow
 from tui.widgets.quantities import duration, number, rate, short_number, size
 from tui.widgets.run_header import Facts, RunHeader
-
-
-class Stage(App[None]):
-    """Shows one widget."""
-
-    def __init__(self, widget: Chart | LogPane | RunHeader) -> None:
-        super().__init__()
-        self.widget = widget
-        for theme in THEMES:
-            self.register_theme(theme)
-        self.theme = THEMES[0].name
-
-    def compose(self) -> ComposeResult:
-        """The widget."""
-        yield self.widget
-
-    def lines(self) -> list[str]:
-        """The screen as text."""
-        strips = self.screen._compositor.render_strips()
-        return ["".join(segment.text for segment in strip) for strip in strips]
 
 
 def content(values: list[float], **changes: object) -> ChartContent:
