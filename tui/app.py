@@ -18,7 +18,9 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from rich.text import Text
 from textual.app import SystemCommand
 from textual.binding import Binding, BindingType
+from textual.css.query import NoMatches
 from textual.screen import Screen
+from textual.worker import WorkerFailed
 
 from engine.run_folder import RunFolder, RunFolderError, create_run
 from engine.text import plain
@@ -145,6 +147,12 @@ class DltuiApp(KeysInOrder):
     def on_unmount(self) -> None:
         """Let the unused warm host go."""
         self.launcher.close()
+
+    def _handle_exception(self, error: Exception) -> None:
+        """Widgets go one by one as the screen ends: whoever looks for one then finds none, and needs none."""
+        cause = error.error if isinstance(error, WorkerFailed) else error
+        if self.is_running or not isinstance(cause, NoMatches):
+            super()._handle_exception(error)
 
     @property
     def width_class(self) -> str:

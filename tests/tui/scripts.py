@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import Callable
+import threading
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
+import pytest
 from textual.geometry import Region
 from textual.pilot import Pilot
 from textual.widget import Widget
@@ -17,6 +19,7 @@ from engine import events as ev
 from engine.run_folder import RunFolder, create_run
 from presets import load_preset
 from tui.launcher import HostDeath
+from tui.run_shelf import RunShelf, Shelf
 from tui.screens.home import HomeScreen
 from tui.widgets.form_field import FormField
 
@@ -190,6 +193,18 @@ async def until(condition: Callable[[], bool]) -> None:
             return
         await asyncio.sleep(0.02)
     raise AssertionError("still waiting after 10 s")
+
+
+def slow_disk(monkeypatch: pytest.MonkeyPatch) -> threading.Event:
+    """No run can be read until this is set."""
+    disk, read = threading.Event(), RunShelf.read
+
+    def slow(shelf: RunShelf, limit: int, words: Sequence[str] = ()) -> Shelf:
+        assert disk.wait(20)
+        return read(shelf, limit, words)
+
+    monkeypatch.setattr(RunShelf, "read", slow)
+    return disk
 
 
 def write_run(runs: Path, name: str, status: str, preset: str, epoch: int, age_s: float) -> RunFolder:

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import os
-import threading
-from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
@@ -16,9 +14,8 @@ import tui.screens.home as home_place
 from engine import events as ev
 from engine.places import user_presets_dir
 from engine.run_folder import RunFolder, RunLock
-from tests.tui.scripts import NOW, FakeLauncher, field_of, press, settled, text_of, until, write_run
+from tests.tui.scripts import NOW, FakeLauncher, field_of, press, settled, slow_disk, text_of, until, write_run
 from tui.app import DltuiApp
-from tui.run_shelf import RunShelf, Shelf
 from tui.screens.configure import ConfigureScreen
 from tui.screens.confirm import ConfirmScreen
 from tui.screens.home import RUNS_PER_PAGE, HomeScreen
@@ -39,18 +36,6 @@ def shown_runs(app: DltuiApp) -> str:
 def about(app: DltuiApp) -> str:
     """What the pane beside the lists says, on one line."""
     return " ".join(text_of(app.screen.query_one("#about-text", Static)).split())
-
-
-def slow_disk(monkeypatch: pytest.MonkeyPatch) -> threading.Event:
-    """No run can be read until this is set."""
-    disk, read = threading.Event(), RunShelf.read
-
-    def slow(shelf: RunShelf, limit: int, words: Sequence[str] = ()) -> Shelf:
-        assert disk.wait(20)
-        return read(shelf, limit, words)
-
-    monkeypatch.setattr(RunShelf, "read", slow)
-    return disk
 
 
 async def test_presets_stand_under_what_they_teach(app: DltuiApp) -> None:
