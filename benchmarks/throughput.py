@@ -14,6 +14,7 @@ import argparse
 import gc
 import statistics
 from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from itertools import chain
 from pathlib import Path
@@ -92,10 +93,15 @@ def _trainer(epochs: int) -> dict[str, object]:
 
 
 def train(row: Row, threads: int) -> Trained:
-    """Train a row's system once, with so many threads."""
+    """Train a row's system once, with so many threads: a team of them that ends with it, as `engine.warm_up` has it."""
     gc.collect()
-    torch.set_num_threads(threads)
-    return find_loop(row.loop)(row.system.trained_otherwise(threads=threads))
+
+    def work() -> Trained:
+        torch.set_num_threads(threads)
+        return find_loop(row.loop)(row.system.trained_otherwise(threads=threads))
+
+    with ThreadPoolExecutor(1) as thread:
+        return thread.submit(work).result()
 
 
 def measure(rows: Iterable[Row], threads: int, repeats: int) -> Speeds:

@@ -6,9 +6,28 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 from tests.engine.helpers import collect, last_weights, make_run, same_bits
 
 CODE = "from engine.warm_up import warm_up; warm_up(); from tests.engine.test_warm_up import train; train()"
+
+TEAM = """
+import os, time
+from engine import warm_up
+warm_up.default_threads = lambda: 3
+
+def threads():
+    return len(os.listdir("/proc/self/task"))
+
+before, until = threads(), time.monotonic() + 20
+warm_up._take_steps()
+with_team = threads()
+warm_up.warm_up()
+while threads() > with_team and time.monotonic() < until:
+    time.sleep(0.01)
+print(with_team - before, threads() - with_team)
+"""
 
 
 def train() -> None:
@@ -29,3 +48,11 @@ def test_what_lives_as_long_as_the_process_is_no_garbage() -> None:
     code = "import gc; from engine.warm_up import tidy_up; tidy_up(); print(gc.get_freeze_count())"
     frozen = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True, timeout=120)
     assert int(frozen.stdout) > 10_000
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="how many threads a process has is read from /proc")
+def test_no_team_of_threads_is_left_waiting_beside_that_of_the_run() -> None:
+    found = subprocess.run([sys.executable, "-c", TEAM], check=True, capture_output=True, text=True, timeout=120)
+    of_main_thread, left_by_warm_up = map(int, found.stdout.split())
+    assert of_main_thread >= 2  # a team lives as long as the thread that it is for
+    assert left_by_warm_up == 0
