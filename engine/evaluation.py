@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from typing import NamedTuple
 
+import torch
 from torch import Tensor
 
 from engine.batch_search import free_memory, is_out_of_memory
@@ -16,7 +18,16 @@ from engine.meters import to_floats
 from engine.tasks.base import CannotAnswer, Observation, Task
 
 
-def evaluate(task: Task, data: DataBundle, is_broken_off: Callable[[], bool]) -> dict[str, float | None] | None:
+class Evaluation(NamedTuple):
+    """What an evaluation found out."""
+
+    values: dict[str, float | None]
+    """What the task measures; None where a number is not finite."""
+    outputs: Tensor | None
+    """(N, ...) what the model makes of each row, on the device; None where the task does not say."""
+
+
+def evaluate(task: Task, data: DataBundle, is_broken_off: Callable[[], bool]) -> Evaluation | None:
     """What the task measures on held-out rows, or on the training rows where none are held out.
 
     Args:
@@ -30,7 +41,9 @@ def evaluate(task: Task, data: DataBundle, is_broken_off: Callable[[], bool]) ->
         if is_broken_off():
             return None
     measured = task.measure(observations)
-    return dict(zip(measured, to_floats(list(measured.values())), strict=True))
+    values = dict(zip(measured, to_floats(list(measured.values())), strict=True))
+    has_outputs = all("outputs" in observation for observation in observations)
+    return Evaluation(values, torch.cat([each["outputs"] for each in observations]) if has_outputs else None)
 
 
 def _observations(task: Task, inputs: Tensor, targets: Tensor) -> list[Observation]:

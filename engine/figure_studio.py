@@ -9,25 +9,26 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from torch import Tensor
 
 from engine.checkpoint import undisturbed_random_states
 from engine.custom_code import in_words
 from engine.data.bundle import DataBundle, Split
 from engine.events import AnyEvent, FigureDrawn, LineLogged
 from engine.figures import Figure, save_figure
-from engine.tasks.base import Task
+from engine.tasks.base import Sample, Task
 
 SHORTEST_S = 0.5
 """Between two drawings; nobody sees more."""
-COST_RATIO = 40
-"""Times longer than drawing took must pass before the next: at most 2.5 % of the time goes into figures."""
+COST_RATIO = 100
+"""Times longer than drawing took must pass before the next: at most 1 % of the time goes into figures."""
 AGE_RATIO = 7200
 """Between two drawings passes at least one part in so many of the time an engine has been at work: what has been drawn
 for hours changes slowly, and each picture drawn is a line of the log."""
 SAMPLE_ROWS = 10_000
 FEWEST_ROWS = 500
 """Drawn from in any case, and at first, when it is not known yet how long that takes."""
-LIVE_S, LONGEST_S = 0.25, 2.0
+LIVE_S, LONGEST_S = 0.1, 2.0
 """What drawing more rows than that may cost while training goes on, so that pictures stay live, and when it halts."""
 
 
@@ -44,7 +45,10 @@ class FigureStudio:
     def __init__(self, task: Task, data: DataBundle, folder: Path, publish: Callable[[AnyEvent], None]) -> None:
         self._task, self._folder, self._publish = task, folder, publish
         split = data.val or data.train
-        self._sample = _sample_of(split).to(task.device)
+        self._lot = _lot_of(split)
+        self._sample = _taken(split, self._lot).to(task.device)
+        self._outputs: tuple[int, Tensor | None] = -1, None
+        """Of all rows of the split, after so many steps."""
         _remove_drafts(folder)
         self._rows_per_s = 0.0
         self._began_s = time.perf_counter()
@@ -56,6 +60,11 @@ class FigureStudio:
         """Draw if the last time is long enough ago; asking is cheap."""
         if time.perf_counter() >= self._due_at_s:
             self.draw(step, LIVE_S)
+        self._outputs = -1, None  # the next step makes them void, and they may be large
+
+    def answers(self, step: int, outputs: Tensor | None) -> None:
+        """Take what an evaluation has found the model to make of every row, so that drawing the same step need not."""
+        self._outputs = step, outputs
 
     def draw(self, step: int, budget_s: float = LONGEST_S) -> None:
         """Draw now, unless this very step has been drawn. A figure that can't be drawn is told of once.
@@ -68,18 +77,28 @@ class FigureStudio:
             return
         began_s = time.perf_counter()
         self._drawn_step = step
-        rows = min(len(self._sample), max(FEWEST_ROWS, int(budget_s * self._rows_per_s)))
+        sample = self._sample_for(step, budget_s)
         with self._told_once(step), undisturbed_random_states(self._task.device):
-            for figure in self._task.figures(Split(self._sample.inputs[:rows], self._sample.targets[:rows])):
+            for figure in self._task.figures(sample):
                 self._store(figure, step)
         now_s = time.perf_counter()
         took_s = now_s - began_s
-        self._rows_per_s = rows / took_s
+        if sample.outputs is None:
+            self._rows_per_s = len(sample) / took_s
         self._due_at_s = now_s + max(SHORTEST_S, COST_RATIO * took_s, (now_s - self._began_s) / AGE_RATIO)
+
+    def _sample_for(self, step: int, budget_s: float) -> Sample:
+        """As many rows as the budget allows: all, where what the model makes of them is known."""
+        all_rows, (answered, outputs) = self._sample, self._outputs
+        if outputs is not None and answered == step:
+            return Sample(all_rows.inputs, all_rows.targets, outputs if self._lot is None else outputs[self._lot])
+        rows = min(len(all_rows), max(FEWEST_ROWS, int(budget_s * self._rows_per_s)))
+        return Sample(all_rows.inputs[:rows], all_rows.targets[:rows])
 
     def forget(self) -> None:
         """Draw the same step again when asked to: its weights have become others."""
         self._drawn_step = -1
+        self._outputs = -1, None
 
     def keep(self, step: int, epoch: int) -> None:
         """Let the task end its epoch, and keep the pictures it gives."""
@@ -120,11 +139,17 @@ def _remove_drafts(folder: Path) -> None:
             draft.unlink(missing_ok=True)
 
 
-def _sample_of(split: Split) -> Split:
-    """Rows to draw from, always the same ones. Where there are more than a figure may show, they are drawn by lot: data
-    often lies sorted by class, and its first rows would then be of one class alone."""
+def _lot_of(split: Split) -> Tensor | None:
+    """(rows,) places of the rows to draw from, always the same ones; None for all.
+
+    Where there are more than a figure may show, they are drawn by lot: data often lies sorted by class, and its first
+    rows would then be of one class alone.
+    """
     if len(split) <= FEWEST_ROWS:
-        return split
+        return None
     lot = torch.randperm(len(split), generator=torch.Generator().manual_seed(0))[:SAMPLE_ROWS]
-    chosen = lot.to(split.inputs.device)
-    return Split(split.inputs[chosen], split.targets[chosen])
+    return lot.to(split.inputs.device)
+
+
+def _taken(split: Split, lot: Tensor | None) -> Split:
+    return split if lot is None else Split(split.inputs[lot], split.targets[lot])

@@ -28,9 +28,9 @@ class _Row:
     steps: int
     elapsed_s: float
     lr: float
-    keys: tuple[str, ...]
-    numbers: Tensor
-    """(keys,) on the device."""
+    observations: list[Observation]
+    gauges: Tensor | None
+    """(gauges,) on the device, if there are any."""
 
 
 class Meter:
@@ -50,6 +50,7 @@ class Meter:
         self._longest_s = math.inf if log_every else LONGEST_ROW_S
         self._observations: list[Observation] = []
         self._rows: list[_Row] = []
+        self._gauge_keys: tuple[str, ...] = ()
         self._row_began_s = self._flushed_s = 0.0
 
     def restart(self, elapsed_s: float) -> None:
@@ -90,9 +91,12 @@ class Meter:
         if not rows:
             return
         self._flushed_s = rows[-1].elapsed_s
-        numbers = iter(to_floats([row.numbers for row in rows]))
-        for row in rows:
-            values = {key: next(numbers) for key in row.keys}
+        measured = self._task.measure_rows([row.observations for row in rows])
+        numbers = to_floats([*measured.values(), *(row.gauges for row in rows if row.gauges is not None)])
+        gauges = iter(numbers[len(measured) * len(rows) :])
+        for place, row in enumerate(rows):
+            values = dict(zip((f"train/{key}" for key in measured), numbers[place :: len(rows)], strict=False))
+            values |= {key: next(gauges) for key in self._gauge_keys}
             self._publish(
                 MetricsLogged(
                     step=row.step, steps=row.steps, elapsed_s=round(row.elapsed_s, 4), lr=row.lr, values=values
@@ -102,19 +106,16 @@ class Meter:
                 raise NotFinite(row.step, row.steps, row.lr)
 
     def _close_row(self, step: int, elapsed_s: float, lr: float) -> None:
-        measured, gauges = self._task.measure(self._observations), self._task.gauges()
-        keys = (*(f"train/{key}" for key in measured), *gauges)
-        # joined, they are copies: gauges may be views of weights, which the next step overwrites
-        with torch.no_grad():
-            numbers = torch.stack(
-                [
-                    scalar if scalar.ndim == 0 and scalar.is_floating_point() else _number(scalar)
-                    for scalar in (*measured.values(), *gauges.values())
-                ]
-            )
-        self._rows.append(_Row(step, len(self._observations), elapsed_s, lr, keys, numbers))
+        self._rows.append(_Row(step, len(self._observations), elapsed_s, lr, self._observations, self._gauges()))
         self._observations = []
         self._row_began_s = elapsed_s
+
+    def _gauges(self) -> Tensor | None:
+        """(gauges,) copies: they may be views of weights, which the next step overwrites."""
+        gauges = self._task.gauges()
+        self._gauge_keys = tuple(gauges)
+        with torch.no_grad():
+            return torch.stack([gauge.reshape(()) for gauge in gauges.values()]) if gauges else None
 
 
 class NotFinite(ArithmeticError):
@@ -150,10 +151,6 @@ def to_floats(tensors: list[Tensor]) -> list[float | None]:
     flat = [tensor.reshape(-1) if tensor.dtype is torch.float32 else _wide(tensor).reshape(-1) for tensor in tensors]
     values = torch.cat(flat).tolist()
     return [float(f"{value:.7g}") if math.isfinite(value) else None for value in values]
-
-
-def _number(scalar: Tensor) -> Tensor:
-    return _wide(scalar).reshape(())
 
 
 def _wide(tensor: Tensor) -> Tensor:

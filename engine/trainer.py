@@ -186,18 +186,19 @@ class Trainer:
         """Measure on held-out data; False if a command to stop came meanwhile."""
         if self._data.val is None and not self._task.metric:
             return True  # nothing depends on it, and the steps have measured the training rows already
-        values = evaluate(self._task, self._data, lambda: self._inbox.has_stop)
-        if values is None:
+        found = evaluate(self._task, self._data, lambda: self._inbox.has_stop)
+        if found is None:
             return False
+        self._studio.answers(self.step, found.outputs)
         self._tell(
             ev.Evaluated(
                 step=self.step,
                 epoch=epoch,
                 elapsed_s=self._elapsed_s(),
-                values={f"{self._split}/{key}": value for key, value in values.items()},
+                values={f"{self._split}/{key}": value for key, value in found.values.items()},
             )
         )
-        self._keep_if_best(values.get(self._task.metric), epoch)
+        self._keep_if_best(found.values.get(self._task.metric), epoch)
         return True
 
     def _keep_if_best(self, value: float | None, epoch: int) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any, ClassVar
 
 import torch
@@ -21,6 +22,14 @@ class CannotAnswer(Exception):
 
 Observation = Mapping[str, Tensor]
 """What a step leaves to be measured later, detached and on the device: `loss`, and perhaps outputs and targets."""
+
+
+@dataclass(frozen=True)
+class Sample(Split):
+    """Stored samples that figures are drawn from."""
+
+    outputs: Tensor | None = None
+    """(N, ...) what the model makes of them now, where an evaluation has just found that out."""
 
 
 class Task(ABC):
@@ -70,6 +79,11 @@ class Task(ABC):
     def measure(self, observations: Sequence[Observation]) -> dict[str, Tensor]:
         """Scalars (on the device) that sum up observations: `loss`, `accuracy` …, each sample counting the same."""
 
+    def measure_rows(self, rows: Sequence[Sequence[Observation]]) -> dict[str, Tensor]:
+        """(rows,) of each number of `measure`, for each row of the log. Override it where all can be had at once."""
+        measured = [self.measure(row) for row in rows]
+        return {key: torch.stack([one[key] for one in measured]) for key in measured[0]}
+
     def gauges(self) -> dict[str, Tensor]:
         """Scalars of the model as it is now, logged under their own keys: `param/w`, `norm/weight`."""
         return {}
@@ -77,6 +91,7 @@ class Task(ABC):
     def figures(self, sample: Split) -> list[Figure]:
         """Pictures of the model as it is now, drawn from `sample` (stored inputs, held-out ones where there are any).
 
+        It may be a `Sample`, with outputs that need not be worked out again.
         Must leave random states, modes and weights as they were.
         """
         return []

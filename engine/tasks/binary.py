@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import numpy as np
 import torch.nn.functional as F
 from torch import Tensor
 
 from engine.data.bundle import Split
 from engine.figures import Figure
-from engine.tasks.base import Observation
 from engine.tasks.class_pictures import matrix_figure, regions_figure
+from engine.tasks.means import Rows, joined, mean_losses, means
 from engine.tasks.number_pictures import inputs_at, linear_gauges, thinned, x_axis
-from engine.tasks.supervised import Supervised, joined, mean_loss
+from engine.tasks.supervised import Supervised
 
 CURVE_MARGIN = 0.25
 
@@ -32,10 +30,10 @@ class BinaryClassificationTask(Supervised):
     def loss_is_sum(self) -> bool:
         return self.config.task.loss == "bce-sum"
 
-    def measure(self, observations: Sequence[Observation]) -> dict[str, Tensor]:
-        outputs = joined(observations, "outputs")
-        right = ((outputs > 0) == (joined(observations, "targets") > 0.5)) & ~outputs.isnan()  # NaN is no answer
-        return {"loss": mean_loss(observations, self.loss_is_sum), "accuracy": right.float().mean()}
+    def measure_rows(self, rows: Rows) -> dict[str, Tensor]:
+        outputs = joined(rows, "outputs")
+        right = ((outputs > 0) == (joined(rows, "targets") > 0.5)) & ~outputs.isnan()  # NaN is no answer
+        return {"loss": mean_losses(rows, self.loss_is_sum), "accuracy": means(right, rows)}
 
     def gauges(self) -> dict[str, Tensor]:
         if self.config.model.kind != "linear":
@@ -51,13 +49,12 @@ class BinaryClassificationTask(Supervised):
         if self.data.input_shape == (2,):
             return [regions_figure(self.data, sample, self._classes_of)]
         truth = sample.targets.reshape(-1).cpu().numpy().astype(np.int64)
-        guess = self._classes_of(self.data.prepare(sample.inputs))
+        guess = _classes(self.outputs_of(sample))
         return [*self.feature_figures(sample), matrix_figure(self.data, truth, guess)]
 
     def _classes_of(self, inputs: Tensor) -> np.ndarray:
         """(N,) 0 or 1 of prepared inputs."""
-        classes: np.ndarray = (self.predict(inputs)[:, 0] > 0).numpy().astype(np.int64)
-        return classes
+        return _classes(self.predict(inputs))
 
     def _probability_figure(self) -> Figure:
         points = thinned(self.data.train)
@@ -75,6 +72,12 @@ class BinaryClassificationTask(Supervised):
         arrays["boundary"] = np.array([boundary])
         title = f"Probability of '{self.data.class_names[1]}'; the guess flips at {boundary:.2f}"
         return Figure("probability", "curve", title, arrays)
+
+
+def _classes(outputs: Tensor) -> np.ndarray:
+    """(N,) 0 or 1 of (N, 1) logits."""
+    classes: np.ndarray = (outputs[:, 0] > 0).numpy().astype(np.int64)
+    return classes
 
 
 def _first_zero(x: np.ndarray, y: np.ndarray) -> float | None:

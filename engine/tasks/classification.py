@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import numpy as np
 import torch.nn.functional as F
 from torch import Tensor
@@ -12,9 +10,9 @@ from engine.data.bundle import Split
 from engine.data.vocabulary import SPECIAL
 from engine.figures import Figure
 from engine.schema import task as schema
-from engine.tasks.base import Observation
 from engine.tasks.class_pictures import matrix_figure, mistakes_figure, regions_figure, weights_figure
-from engine.tasks.supervised import Supervised, answered, joined, mean_loss
+from engine.tasks.means import Rows, joined, mean_losses, means
+from engine.tasks.supervised import Supervised, answered
 from engine.tasks.text_answers import answer_text, telling_words
 
 MATRIX_CLASSES = 1000
@@ -43,9 +41,9 @@ class ClassificationTask(Supervised):
                 return F.nll_loss(outputs, targets)
         return F.cross_entropy(outputs, targets, label_smoothing=smoothing)
 
-    def measure(self, observations: Sequence[Observation]) -> dict[str, Tensor]:
-        right = answered(joined(observations, "outputs"), joined(observations, "targets"))
-        return {"loss": mean_loss(observations), "accuracy": right.float().mean()}
+    def measure_rows(self, rows: Rows) -> dict[str, Tensor]:
+        right = answered(joined(rows, "outputs"), joined(rows, "targets"))
+        return {"loss": mean_losses(rows), "accuracy": means(right, rows)}
 
     def answer(self, text: str) -> dict[str, float]:
         if not self.data.vocabulary:
@@ -55,7 +53,7 @@ class ClassificationTask(Supervised):
     def figures(self, sample: Split) -> list[Figure]:
         if self.data.input_shape == (2,) and not self.data.vocabulary:
             return [regions_figure(self.data, sample, self._classes_of)]
-        probabilities = self._probabilities(self.data.prepare(sample.inputs))
+        probabilities: np.ndarray = self.outputs_of(sample).softmax(1).numpy()
         truth, guess = sample.targets.cpu().numpy(), probabilities.argmax(1)
         matrix = [matrix_figure(self.data, truth, guess)] if self.data.outputs <= MATRIX_CLASSES else []
         if len(self.data.vocabulary) > len(SPECIAL):

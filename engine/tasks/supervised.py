@@ -8,15 +8,16 @@ from collections.abc import Callable, Sequence
 import torch
 from torch import Tensor, nn
 
-from engine.batches import EVALUATION_BYTES
+from engine.batches import evaluation_rows
 from engine.data.bundle import DataBundle, Split
 from engine.figures import Figure
 from engine.models import build_model
 from engine.modes import evaluating
 from engine.optimizers import build_optimizers, lean_step, set_lr
 from engine.schema import RunConfig
-from engine.tasks.base import Observation, Task
+from engine.tasks.base import Observation, Sample, Task
 from engine.tasks.feature_pictures import features_figure
+from engine.tasks.means import Rows, mean_losses
 
 ROWS_AT_ONCE = 16_384
 """Samples predicted together for a figure, at most."""
@@ -80,14 +81,22 @@ class Supervised(Task):
             return {"loss": self.evaluation_loss(outputs, targets), "outputs": outputs, "targets": targets}
 
     def measure(self, observations: Sequence[Observation]) -> dict[str, Tensor]:
-        return {"loss": mean_loss(observations, self.loss_is_sum)}
+        return {key: numbers[0] for key, numbers in self.measure_rows([observations]).items()}
+
+    def measure_rows(self, rows: Rows) -> dict[str, Tensor]:
+        return {"loss": mean_losses(rows, self.loss_is_sum)}
 
     def predict(self, inputs: Tensor) -> Tensor:
         """(N, outputs) float32 on the CPU of prepared inputs (N, ...), in evaluation mode, for figures."""
         with evaluating(self.model):
-            rows = min(ROWS_AT_ONCE, max(1, EVALUATION_BYTES // (4 * max(1, inputs[0].numel()))))
+            rows = min(ROWS_AT_ONCE, evaluation_rows(inputs, self.device))
             parts = [self.model(part.to(self.device)).float().cpu() for part in torch.split(inputs, rows)]
         return torch.cat(parts)
+
+    def outputs_of(self, sample: Split) -> Tensor:
+        """(N, outputs) float32 on the CPU of stored samples, in evaluation mode: those that are known, or predicted."""
+        known = sample.outputs if isinstance(sample, Sample) else None
+        return self.predict(self.data.prepare(sample.inputs)) if known is None else known.float().cpu()
 
     def feature_figures(self, sample: Split) -> list[Figure]:
         """What convolutions find in the first of stored samples; nothing where there are none."""
@@ -112,25 +121,6 @@ class Supervised(Task):
             return outputs.float()
 
         return forward_bf16
-
-
-def mean_loss(observations: Sequence[Observation], loss_is_sum: bool = False) -> Tensor:
-    """The mean loss per sample over observations, whatever the batches' sizes."""
-    if len(observations) == 1 and not loss_is_sum:
-        return observations[0]["loss"]
-    losses = torch.stack([observation["loss"] for observation in observations])
-    rows = [len(observation["targets"]) for observation in observations]
-    if loss_is_sum:
-        return losses.sum() / sum(rows)
-    if min(rows) == max(rows):
-        return losses.mean()
-    shares = torch.tensor([count / sum(rows) for count in rows], dtype=losses.dtype)
-    return (losses * shares.to(losses.device, non_blocking=True)).sum()
-
-
-def joined(observations: Sequence[Observation], key: str) -> Tensor:
-    """One tensor of a kind that every observation has, along the batch dimension."""
-    return torch.cat([observation[key] for observation in observations])
 
 
 def answered(outputs: Tensor, targets: Tensor) -> Tensor:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -13,8 +12,8 @@ from torch import Tensor
 from engine.data.bundle import DataBundle, Split
 from engine.figures import Figure
 from engine.schema import RunConfig
-from engine.tasks.base import Observation
-from engine.tasks.supervised import Supervised, answered, joined, mean_loss
+from engine.tasks.means import Rows, joined, mean_losses, means
+from engine.tasks.supervised import Supervised, answered
 
 LINES_KEPT = 100
 
@@ -33,9 +32,9 @@ class TokenClassificationTask(Supervised):
     def loss(self, outputs: Tensor, targets: Tensor) -> Tensor:
         return F.cross_entropy(outputs.flatten(0, 1), targets.flatten())
 
-    def measure(self, observations: Sequence[Observation]) -> dict[str, Tensor]:
-        right = answered(joined(observations, "outputs"), joined(observations, "targets"))
-        return {"loss": mean_loss(observations), "accuracy": right.float().mean()}
+    def measure_rows(self, rows: Rows) -> dict[str, Tensor]:
+        right = answered(joined(rows, "outputs"), joined(rows, "targets"))
+        return {"loss": mean_losses(rows), "accuracy": means(right, rows)}
 
     def end_epoch(self, epoch: int) -> list[Figure]:
         """Note what the first sequence is answered with now. The one picture of all epochs is drawn by `figures`."""

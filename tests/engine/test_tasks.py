@@ -142,6 +142,18 @@ def test_each_sample_counts_the_same_whatever_the_batches(tree: dict[str, Any]) 
         assert even[key].item() == pytest.approx(whole[key].item(), rel=1e-5)
 
 
+@pytest.mark.parametrize("tree", ALL, ids=lambda tree: tree["task"]["kind"])
+def test_rows_measured_together_are_those_measured_alone(tree: dict[str, Any]) -> None:
+    task, data, _ = make(tree)
+    x, y = data.train.inputs, data.train.targets
+    steps = [task.evaluate(x[first : first + 4], y[first : first + 4]) for first in range(0, min(10, len(x)), 4)]
+    rows = [steps[:1], steps[:1], steps, steps[-1:]]
+    together = task.measure_rows(rows)
+    for place, row in enumerate(rows):
+        for key, alone in task.measure(row).items():
+            assert together[key][place].item() == pytest.approx(alone.item(), rel=1e-6)
+
+
 def test_accuracy_counts_right_answers() -> None:
     task, data, _ = make(SPIRAL)
     outputs = task.evaluate(data.train.inputs, data.train.targets)["outputs"]

@@ -36,7 +36,7 @@ import pathlib, time, torch
 import engine.batches
 from torch import nn
 
-engine.batches.EVALUATION_BYTES = 8  # one row after the other, of which there are many
+engine.batches.evaluation_rows = lambda inputs, device: 1  # one after the other, of which there are many
 HERE = pathlib.Path(__file__).parent
 
 def dwell(place):
