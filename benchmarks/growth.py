@@ -1,4 +1,4 @@
-"""Cost as work grows: `python -m benchmarks.growth [--quick]`.
+"""Cost as work grows: `python -m benchmarks.growth [--quick] [--steps N]`.
 
 Logs are written as an engine writes them, with heartbeats, epochs and evaluations among their rows. They are read
 beside the real application, headless, in a process of its own, five times: the time until all is known, and the longest
@@ -6,8 +6,8 @@ that the event loop was kept from its turn; and they are shown by it: the memory
 from a new row to the finished lines of a chart, in seconds of the thread, medians of 50. For a day of logging real
 presets train for a while as in a run that takes a day, and what they log from their fifth second on goes on for a day;
 pictures are drawn less often as an engine grows older, as engine/figure_studio.py says.
-Memory over many steps is that of an engine that trains linear-regression-synthetic with automatic rows for so many
-seconds, and of a headless application that shows it meanwhile.
+Memory over many steps is that of an engine that trains linear-regression-synthetic with automatic rows, and of a
+headless application that shows it meanwhile.
 """
 
 from __future__ import annotations
@@ -26,9 +26,8 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-import psutil
-
 from benchmarks.made_logs import started
+from benchmarks.memory import MIB, SIZE, Rows, over_steps, over_time, reached, resident_bytes
 from benchmarks.tables import keep
 from engine import events as ev
 from engine.places import data_dir
@@ -36,17 +35,14 @@ from engine.run_folder import RunFolder, create_run
 from engine.schema import overlay, validate
 from presets import load_preset
 
-MIB = 1 << 20
 DAY_S = 86_400
-SIZE = (140, 45)
-
-Rows = list[list[str]]
 
 
 def main() -> None:
     """Measure, print and keep the table."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--quick", action="store_true", help="a tenth of the rows and of the training")
+    parser.add_argument("--steps", type=int, help="memory over so many steps however long they take, not over 100 s")
     parser.add_argument("--in-process", nargs=3, metavar=("WHAT", "FOLDER", "N"), help=argparse.SUPPRESS)
     args = parser.parse_args()
     if args.in_process:
@@ -59,14 +55,10 @@ def main() -> None:
             *_opening(Path(runs), 1_000_000 // share),
             *_redrawing(Path(runs), [1000, 100_000 // share, 1_000_000 // share]),
             *_logging(Path(runs), 45 // share),
-            *_training(Path(runs), 100 // share),
+            *(over_steps(Path(runs), args.steps) if args.steps else over_time(Path(runs), 100 // share)),
         ]
     notes = " ".join((__doc__ or "").partition("\n\n")[2].split())
     keep("growth", "Cost as work grows", notes, ["what", "figure", "goal", "reached"], rows)
-
-
-def _row(what: str, figure: str, goal: str, is_reached: bool) -> list[str]:
-    return [what, figure, goal, "yes" if is_reached else "no"]
 
 
 # -- a long log ----------------------------------------------------------------------------------------------------
@@ -80,12 +72,12 @@ def _opening(runs: Path, count: int) -> Rows:
     longest_s = statistics.median(one["longest_s"] for one in opened)
     shown = _in_process("show", folder, count)
     resident = shown["resident_bytes"] / MIB
-    what = f"log of {count:,} rows, {megabytes:.0f} MB"
+    what, longest_ms = f"log of {count:,} rows, {megabytes:.0f} MB", longest_s * 1e3
     beside = f"{shown['before_bytes'] / MIB:.0f} MiB before"
     return [
-        _row(f"{what}: read, and all of it known", f"{took_s:.2f} s", "1 s", took_s < 1),
-        _row(f"{what}: the longest that a key waits meanwhile", f"{longest_s * 1e3:.0f} ms", "50 ms", longest_s < 0.05),
-        _row(f"{what}: memory of the UI that shows it, {beside}", f"{resident:.0f} MiB", "200 MiB", resident <= 200),
+        reached(f"{what}: read, and all of it known", f"{took_s:.2f} s", "1 s", took_s < 1),
+        reached(f"{what}: the longest that a key waits meanwhile", f"{longest_ms:.0f} ms", "50 ms", longest_ms < 50),
+        reached(f"{what}: memory of the UI that shows it, {beside}", f"{resident:.0f} MiB", "200 MiB", resident <= 200),
     ]
 
 
@@ -98,7 +90,7 @@ def _redrawing(runs: Path, counts: list[int]) -> Rows:
         most = max(took_ms[1:]) / took_ms[0]
         figure = " / ".join(f"{one:.1f}" for one in took_ms) + f" ms, ratio {most:.2f}"
         what = f"redraw {way}, {' / '.join(f'{count:,}' for count in counts)} rows"
-        rows.append(_row(what, figure, "ratio 1.25", most < 1.25))
+        rows.append(reached(what, figure, "ratio 1.25", most < 1.25))
     return rows
 
 
@@ -268,7 +260,7 @@ def _logging(runs: Path, seconds: int) -> Rows:
         logged = _in_process("log", folder, max(8, seconds // len(PRESETS)))
         megabytes = (logged["bytes_per_s"] * DAY_S + logged["drawing_bytes"] * _drawings(logged["between_s"])) / 1e6
         what = f"a day of {name}, {logged['steps_per_s']:,.0f} steps/s, {logged['rows_per_s']:.1f} rows/s"
-        rows.append(_row(f"{what}: event log", f"{megabytes:.0f} MB", "100 MB", megabytes <= 100))
+        rows.append(reached(f"{what}: event log", f"{megabytes:.0f} MB", "100 MB", megabytes <= 100))
     return rows
 
 
@@ -314,103 +306,11 @@ def _log(folder: RunFolder, seconds: int) -> dict[str, float]:
     return asyncio.run(train())
 
 
-# -- many steps ----------------------------------------------------------------------------------------------------
-
-SHARES = (0.1, 0.5, 1.0)
-MOST_GROWTH = 8 * MIB
-
-
-def _training(runs: Path, seconds: int) -> Rows:
-    """Memory of an engine, and of a screen that follows it, in processes of their own."""
-    config = load_preset("linear-regression-synthetic").config
-    settings = {"trainer": {"epochs": 1_000_000, "log_every": 0, "threads": 1}}
-    folder = create_run(runs, validate(overlay(config.model_dump(mode="json"), settings)), data_dir(), "long")
-    command = [sys.executable, "-m", "benchmarks.growth", "--in-process"]
-    children = {
-        what: subprocess.Popen([*command, what, str(folder.path), str(seconds)], stdout=subprocess.PIPE, text=True)
-        for what in ("train", "follow")
-    }
-    rows = []
-    for what, child in children.items():
-        out, _ = child.communicate()
-        if child.returncode:
-            raise SystemExit(f"{what} failed")
-        bytes_at = json.loads(out)
-        growth = bytes_at["1.0"] - bytes_at["0.1"]
-        name = {"train": "the engine", "follow": "the UI on its run screen"}[what]
-        figure = " / ".join(f"{bytes_at[str(share)] / MIB:.1f}" for share in SHARES)
-        rows.append(
-            _row(
-                f"memory of {name} at 10 / 50 / 100 % of {seconds} s, {bytes_at['steps']:,.0f} steps",
-                f"{figure} MiB",
-                f"at most {MOST_GROWTH // MIB} MiB more",
-                growth <= MOST_GROWTH,
-            )
-        )
-    return rows
-
-
-def _train(folder: RunFolder, seconds: int) -> dict[str, float]:
-    import engine
-
-    async def train() -> dict[str, float]:
-        watch = _MemoryWatch(seconds)
-        async for event in engine.run(folder.config(), folder.path, data_dir()):
-            if isinstance(event, ev.MetricsLogged) and watch.look(event.elapsed_s, event.step):
-                break
-        return watch.noted
-
-    return asyncio.run(train())
-
-
-def _follow(folder: RunFolder, seconds: int) -> dict[str, float]:
-    from tui.app import make_app
-    from tui.screens.run import RunScreen
-
-    async def follow() -> dict[str, float]:
-        watch = _MemoryWatch(seconds)
-        app = make_app(folder.path.parent, data_dir(), open_run=folder, warm=False)
-        async with app.run_test(size=SIZE):
-            while True:
-                await asyncio.sleep(0.05)
-                screen = app.screen
-                if isinstance(screen, RunScreen):
-                    state = screen.follower.state
-                    if watch.look(state.elapsed_s, state.step):
-                        return watch.noted
-                    if state.ending is not None:
-                        raise SystemExit(f"the run ended after {state.elapsed_s:.1f} s")
-
-    return asyncio.run(follow())
-
-
-class _MemoryWatch:
-    """Notes the memory of this process when a run has trained for each of `SHARES` of `seconds`, and its steps then."""
-
-    def __init__(self, seconds: int) -> None:
-        self.noted: dict[str, float] = {}
-        self._seconds = seconds
-
-    def look(self, elapsed_s: float, step: int) -> bool:
-        """The run has trained for `elapsed_s`, up to `step`; whether that was all."""
-        for share in SHARES:
-            if elapsed_s >= share * self._seconds and str(share) not in self.noted:
-                self.noted |= {str(share): resident_bytes(), "steps": step}
-        return elapsed_s >= self._seconds
-
-
-def resident_bytes() -> float:
-    """Memory of this process that is in use, in bytes."""
-    return float(psutil.Process().memory_info().rss)
-
-
 _CHILDREN: dict[str, Callable[[RunFolder, int], dict[str, float]]] = {
     "open": _open,
     "show": _show,
     "redraw": _redraw,
     "log": _log,
-    "train": _train,
-    "follow": _follow,
 }
 
 if __name__ == "__main__":

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
-import psutil
 import pytest
 
 from benchmarks import growth
@@ -33,19 +31,3 @@ def test_every_measurement_gives_figures(what: str, facts: int, tmp_path: Path) 
     measured = growth._in_process(what, folder, 1000)
     assert len(measured) == facts
     assert all(value > 0 for value in measured.values())
-
-
-def test_memory_is_known_where_there_is_no_proc(monkeypatch: pytest.MonkeyPatch) -> None:
-    def missing(path: Path, *_: Any, **__: Any) -> str:
-        raise FileNotFoundError(path)
-
-    monkeypatch.setattr(Path, "read_text", missing)
-    assert growth.resident_bytes() == pytest.approx(psutil.Process().memory_info().rss, rel=0.1)
-
-
-def test_memory_over_many_steps_is_that_of_both_processes(tmp_path: Path) -> None:
-    engine, screen = growth._training(tmp_path, seconds=2)
-    for (what, figure, *_), name in ((engine, "the engine"), (screen, "the UI")):
-        assert what.startswith(f"memory of {name}")
-        assert "10 / 50 / 100 % of 2 s" in what
-        assert all(float(one) > 10 for one in figure.removesuffix(" MiB").split(" / "))
