@@ -13,6 +13,7 @@ from contextlib import suppress
 from typing import NamedTuple, TextIO
 
 from engine.commands import Stop
+from engine.due import Due
 from engine.events import (
     CommandRejected,
     Evaluated,
@@ -27,7 +28,6 @@ from engine.run_report import report
 from engine.run_state import RunState
 from engine.session import Session
 from engine.text import plain
-from engine.trainer import Due
 
 REDRAW_EVERY_S = 0.2
 SAME_PRESS_S = 0.5

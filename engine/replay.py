@@ -12,11 +12,11 @@ from engine import events as ev
 from engine.checkpoint import Checkpoint, load_checkpoint
 from engine.commands import AnyCommand, SetLearningRate, Stop
 from engine.console import print_failure, train_shown
+from engine.due import Due
 from engine.lr_changes import LrChanges
 from engine.run_folder import RunFolder, RunFolderError, create_run
 from engine.schema import RunConfig, overlay, validate
 from engine.text import plain
-from engine.trainer import Due
 
 REACHED = "replayed as far as the run got"
 

@@ -15,6 +15,7 @@ from pathlib import Path
 from engine import commands as cmd
 from engine import events as ev
 from engine.channel import Barrier, EventChannel, Item
+from engine.due import Due
 from engine.gauges import MachineGauges
 from engine.inbox import Inbox
 from engine.own_file import check_own_folder, open_own
@@ -23,7 +24,6 @@ from engine.run_folder import RunFolder, RunFolderError, create_run
 from engine.run_log import LogWriter
 from engine.run_state import RunState
 from engine.schema import RunConfig
-from engine.trainer import Due
 from engine.worker import Worker
 
 COMMANDS_EVERY_S = 0.05

@@ -15,6 +15,7 @@ from engine import commands as cmd
 from engine import events as ev
 from engine.announcement import announcement
 from engine.batches import Batches
+from engine.due import Due
 from engine.evaluation import answer, evaluate
 from engine.figure_studio import FigureStudio
 from engine.inbox import Inbox
@@ -28,13 +29,6 @@ from engine.schema import RunConfig
 from engine.stepping import Stepping
 from engine.stopwatch import Stopwatch
 from engine.tasks.base import Observation, Task
-
-
-class Due(NamedTuple):
-    """A command that is to be obeyed once `step` steps are taken."""
-
-    step: int
-    command: cmd.AnyCommand
 
 
 class Ending(NamedTuple):

@@ -14,6 +14,7 @@ from engine.batch_search import free_memory, is_out_of_memory, largest_batch_tha
 from engine.data import load_data
 from engine.devices import default_threads, resolve_device
 from engine.diagnosis import diagnose
+from engine.due import Due
 from engine.events import AnyEvent, RunFailed
 from engine.inbox import Inbox
 from engine.placing import placed
@@ -22,7 +23,7 @@ from engine.schema import RunConfig
 from engine.schema.trainer import Trainer as Settings
 from engine.tasks import Task, build_task
 from engine.telling import told_of
-from engine.trainer import Due, Trainer
+from engine.trainer import Trainer
 
 
 class Worker:

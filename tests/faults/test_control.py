@@ -15,11 +15,11 @@ import pytest
 from engine import commands as cmd
 from engine import events as ev
 from engine.checkpoint import load_checkpoint
+from engine.due import Due
 from engine.replay import replay
 from engine.run_folder import RunFolder, RunFolderError, create_run
 from engine.run_state import RunState
 from engine.session import Session
-from engine.trainer import Due
 from tests.engine.helpers import collect, last_weights, make_run, recorded, same_bits
 from tests.faults.curve import assert_every_step_once
 from tests.faults.systems import SYSTEMS, build

@@ -9,11 +9,11 @@ import pytest
 
 from engine import commands as cmd
 from engine import events as ev
+from engine.due import Due
 from engine.run_folder import RunFolder
 from engine.run_state import RunState
 from engine.session import Session
 from engine.tasks.classification import ClassificationTask
-from engine.trainer import Due
 from tests.engine.helpers import collect, last_weights, make_run, recorded, same_bits
 from tests.faults.curve import assert_every_step_once
 from tests.faults.test_control import forget_what_followed_the_checkpoint, replay_in_thread, steer

@@ -14,6 +14,7 @@ import torch
 from engine import commands as cmd
 from engine import events as ev
 from engine.checkpoint import load_checkpoint
+from engine.due import Due
 from engine.keeper import Keeper, Progress
 from engine.recovery import MOST_RETURNS, MOST_SKIPS
 from engine.replay import replay
@@ -22,7 +23,6 @@ from engine.run_state import RunState
 from engine.schema import overlay, validate
 from engine.session import Session
 from engine.tasks import build_task
-from engine.trainer import Due
 from tests.engine.helpers import collect, config, last_weights, make_run, recorded, same_bits
 from tests.engine.test_tasks import HOURS, PLANE
 from tests.engine.test_tasks_gan import GAN
