@@ -77,7 +77,7 @@ def mnist_rows(data_folder: Path, is_quick: bool) -> list[Row]:
 def linear_rows(data_folder: Path, is_quick: bool) -> list[Row]:
     """Three numbers, batches of ten: nothing but bookkeeping."""
     whole = load_system("linear-regression-synthetic", data_folder, _trainer(20 if is_quick else 60))
-    part = whole.trained_otherwise(epochs=5 if is_quick else 20)
+    part = whole.trained_otherwise(epochs=5 if is_quick else 10)
     return [
         Row(BARE, "bare", whole),
         Row(FLOOR, "bare.train_on_one_batch", part),
