@@ -67,6 +67,8 @@ def _ask_checkpoint(folder: RunFolder, args: Namespace, text: str) -> Answer:
         CommandError: there is no checkpoint, it can't be used, or it has no answer to this text.
     """
     source = "best" if args.best else "last"
+    if not (folder.checkpoints / source).exists():
+        raise CommandError(f"run '{plain(folder.name)}' has no checkpoint '{source}' yet")
     try:
         from engine.asking import AskingError, ask_checkpoint  # importing it imports torch, which takes seconds
     except (ImportError, OSError) as error:  # a library that is missing or does not match raises either

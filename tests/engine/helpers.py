@@ -6,14 +6,17 @@ import asyncio
 from pathlib import Path
 from typing import Any
 
+import pytest
 import torch
 
 import engine
+from engine.channel import EventChannel
 from engine.checkpoint import load_checkpoint
 from engine.commands import Stop
 from engine.events import AnyEvent, MetricsLogged
 from engine.run_folder import RunFolder, create_run
 from engine.schema import RunConfig, overlay, validate
+from engine.session import Session
 
 SPIRAL: dict[str, Any] = {
     "preset": "spiral",
@@ -55,14 +58,18 @@ def recorded(folder: RunFolder) -> list[AnyEvent]:
 
 
 async def stop_at(folder: RunFolder, step: int) -> None:
-    """Train until about `step`, then stop."""
-    events = engine.run(folder.config(), folder.path)
-    async for event in events:
+    """Train until there is a row of `step` or later, then stop: asked in the training thread, it comes in time."""
+    session, publish = Session(folder), EventChannel.publish
+
+    def stop_in_time(channel: EventChannel, event: AnyEvent) -> None:
+        publish(channel, event)
         if isinstance(event, MetricsLogged) and event.step >= step:
-            folder.ask(Stop())
-            break
-    async for _ in events:
-        await asyncio.sleep(0)
+            session.request(Stop())
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(EventChannel, "publish", stop_in_time)
+        async for _ in session.events():
+            await asyncio.sleep(0)
 
 
 def same_bits(first: dict[str, torch.Tensor], second: dict[str, torch.Tensor]) -> bool:

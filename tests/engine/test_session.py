@@ -68,7 +68,7 @@ async def test_a_run_goes_on_after_the_disk_has_space_again(tmp_path: Path, monk
 async def test_a_checkpoint_that_fails_on_schedule_costs_a_warning(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    folder = make_run(tmp_path, trainer={"epochs": 400, "checkpoint_every_s": 0.05})
+    folder = make_run(tmp_path, trainer={"epochs": 400, "eval_every": 50, "checkpoint_every_s": 0.1})
     failures = iter([True, True])
 
     def fail_twice(folder: Path) -> None:

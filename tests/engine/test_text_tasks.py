@@ -234,7 +234,7 @@ async def test_a_network_that_trips_over_a_question_goes_on_training(
 
 @pytest.mark.parametrize("tree", [REVIEWS, HELLO], ids=["lstm", "rnn"])
 async def test_stopped_and_resumed_gives_the_same_bits_and_pictures(tree: dict[str, Any], reviews: Path) -> None:
-    over = {"trainer": {"epochs": 150, "log_every": 1, "eval_every": 25}}
+    over = {"trainer": {"epochs": 30, "log_every": 1, "eval_every": 10}}
     undisturbed, disturbed = (make_run(tree, reviews / name, reviews, **over) for name in "ab")
     await collect(undisturbed.config(), undisturbed)
     await stop_at(disturbed, 2)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,15 +12,6 @@ from engine.run_folder import RunFolder, RunLock
 from presets import loader
 from tests.tui.scripts import NOW, PRESETS, FakeLauncher, write_run
 from tui.app import DltuiApp, make_app
-
-
-@pytest.fixture(autouse=True, scope="session")
-def _rare_garbage_collection() -> Iterator[None]:
-    """Screens are thousands of objects each: looking through them all the time took a fifth of the tests' time."""
-    before = gc.get_threshold()
-    gc.set_threshold(10_000, 50, 100)
-    yield
-    gc.set_threshold(*before)
 
 
 @pytest.fixture

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from textual.pilot import Pilot
 
-from tests.tui.scripts import field_of, press, settled
+from tests.tui.scripts import field_of, press, settled, until
 from tui.app import DltuiApp
 from tui.screens.configure import NOTHING_WHILE_WRONG, ConfigureScreen
 from tui.widgets.form_layers import LayerLines, LayersPane, LayersScreen
@@ -41,13 +41,15 @@ async def test_the_layers_follow_what_is_typed(app: DltuiApp) -> None:
 
 async def test_a_long_table_scrolls_in_its_pane(app: DltuiApp) -> None:
     async with app.run_test(size=LARGE) as pilot:
-        await settled(pilot, *DIGITS, "f4", "@model.hidden", *", ".join(["8"] * 30))
+        await settled(pilot, *DIGITS, "f4")
+        field_of(pilot, "model.hidden").editor.value = ", ".join(["8"] * 30)
+        await press(pilot)
         pane = app.screen.query_one(LayersPane)
         assert pane.max_scroll_y > 0
         assert app.screen.query_one("#form").size.height > pane.size.height
         pane.focus()
         await press(pilot, "end")
-        assert pane.scroll_y == pane.max_scroll_y
+        await until(lambda: pane.scroll_y == pane.max_scroll_y)
 
 
 async def test_without_room_they_lie_over_the_form(app: DltuiApp) -> None:
