@@ -40,8 +40,7 @@ def repaints(run: str, keys: int, columns: int, lines: int, seed: int = 0) -> li
     """Press `keys` keys in the run screen of `run` while it is trained."""
     draws = random.Random(seed)
     with Pty([*DLTUI, "attach", run], columns, lines) as terminal:
-        if not terminal.watch(30, until=b"by step"):
-            raise TimeoutError(f"no curve of {run} within 30 s")
+        terminal.seconds_until(b"by step")
         terminal.watch(3)
         pressed = []
         for key in _some_keys(draws, keys, columns >= WIDE):

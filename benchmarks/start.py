@@ -22,14 +22,13 @@ from pathlib import Path
 import psutil
 
 from benchmarks.made_logs import started
-from benchmarks.started import Terminal
 from benchmarks.tables import in_turns, keep, ratio
+from benchmarks.terminal import DLTUI, Pty
 from engine import events as ev
 from engine.run_folder import create_run
 from presets import load_preset
 
 PYTHON = sys.executable
-DLTUI = (PYTHON, "-P", "-m", "tui.cli")
 BRAILLE = rb"\xe2[\xa0-\xa3][\x80-\xbf]"
 RUNS = 1000
 ROWS = 500
@@ -49,20 +48,20 @@ def imports_s(modules: str) -> float:
 def attach_s(runs: Path, name: str) -> float:
     """Seconds from the start of `dltui attach` to the first piece of a curve."""
     time.sleep(PAUSE_S)
-    with Terminal([*DLTUI, "attach", name, "--runs", str(runs)]) as terminal:
+    with Pty([*DLTUI, "attach", name, "--runs", str(runs)]) as terminal:
         return terminal.seconds_until(BRAILLE)
 
 
 def home_s(runs: Path) -> float:
     """Seconds from the start of `dltui` until Home shows its presets."""
-    with Terminal([*DLTUI, "--runs", str(runs)]) as terminal:
+    with Pty([*DLTUI, "--runs", str(runs)]) as terminal:
         return terminal.seconds_until(b"Regression")
 
 
 def many_runs_s(runs: Path) -> float:
     """Seconds from Home's first frame until its list has the newest of many runs."""
     time.sleep(PAUSE_S)
-    with Terminal([*DLTUI, "--runs", str(runs)]) as terminal:
+    with Pty([*DLTUI, "--runs", str(runs)]) as terminal:
         painted_s = terminal.seconds_until(b"Presets")
         names = range(RUNS - VISIBLE_RUNS + 1, RUNS + 1)
         return max(terminal.seconds_until(run_name(number).encode()) for number in names) - painted_s
@@ -70,19 +69,19 @@ def many_runs_s(runs: Path) -> float:
 
 def share_at_rest(runs: Path, seconds: float = 10.0) -> float:
     """Part of a core that Home takes over many runs while nothing happens."""
-    with Terminal([*DLTUI, "--runs", str(runs)]) as terminal:
+    with Pty([*DLTUI, "--runs", str(runs)]) as terminal:
         terminal.seconds_until(run_name(RUNS).encode())
-        terminal.rest(5.0)
+        terminal.watch(5.0)
         before_s = _cpu_s(terminal.pid)
-        terminal.rest(seconds)
+        terminal.watch(seconds)
         return (_cpu_s(terminal.pid) - before_s) / seconds
 
 
 def first_metric_s(runs: Path) -> float:
     """Seconds from F5 in the form to the first value of the training loss on the screen, with the warm host ready."""
-    with Terminal([*DLTUI, "--runs", str(runs)]) as terminal:
+    with Pty([*DLTUI, "--runs", str(runs)]) as terminal:
         terminal.seconds_until(b"Regression")
-        terminal.rest(1.0)
+        terminal.watch(1.0)
         terminal.press(b"\r")
         terminal.seconds_until(b"Optimizer|optimizer")
         _wait_for_warm_host(terminal)
@@ -109,12 +108,12 @@ def _cpu_s(pid: int) -> float:
     return float(times.user + times.system)
 
 
-def _wait_for_warm_host(terminal: Terminal) -> None:
+def _wait_for_warm_host(terminal: Pty) -> None:
     """Wait until the process that waits for a run has done nothing for a second."""
     for _ in range(60):
         hosts = [child for child in psutil.Process(terminal.pid).children() if "--warm" in child.cmdline()]
         before_s = [_cpu_s(host.pid) for host in hosts]
-        terminal.rest(1.0)
+        terminal.watch(1.0)
         if hosts and sum(before_s) > 0.5 and [_cpu_s(host.pid) for host in hosts] == before_s:
             return
     raise TimeoutError("no warm host came to rest")

@@ -34,7 +34,7 @@ class Output(NamedTuple):
 
 
 class Pty:
-    """A program in a pseudo-terminal.
+    """A program in a pseudo-terminal that answers none of its questions. It is asked to leave at the end, then killed.
 
     Args:
         argv: Program and arguments.
@@ -44,10 +44,12 @@ class Pty:
 
     def __init__(self, argv: Sequence[str], columns: int = 140, lines: int = 45) -> None:
         self.outputs: list[Output] = []
+        self._written = b""
+        self._began_s = time.perf_counter()
         self.pid, self._fd = pty.fork()
         if self.pid == 0:
+            fcntl.ioctl(0, termios.TIOCSWINSZ, struct.pack("HHHH", lines, columns, 0, 0))
             os.execvpe(argv[0], [*argv], _environment())
-        fcntl.ioctl(self._fd, termios.TIOCSWINSZ, struct.pack("HHHH", lines, columns, 0, 0))
 
     def __enter__(self) -> Pty:
         return self
@@ -61,23 +63,43 @@ class Pty:
         os.close(self._fd)
         os.waitpid(self.pid, 0)
 
-    def press(self, key: bytes) -> float:
-        """Send a key; returns when, as `time.perf_counter` counts."""
-        at_s = time.perf_counter()
-        os.write(self._fd, key)
-        return at_s
+    def press(self, keys: bytes) -> float:
+        """Send keys, from which `seconds_until` counts then; returns when, as `time.perf_counter` counts."""
+        self._written = b""
+        self._began_s = time.perf_counter()
+        os.write(self._fd, keys)
+        return self._began_s
 
-    def watch(self, seconds: float, until: bytes = b"") -> bool:
-        """Take what arrives within `seconds`, or until `until` has come; returns whether it has."""
-        end_s, seen = time.perf_counter() + seconds, b""
+    def watch(self, seconds: float) -> None:
+        """Take what arrives within `seconds`.
+
+        Raises:
+            OSError: the program has ended.
+        """
+        end_s = time.perf_counter() + seconds
         while (left_s := end_s - time.perf_counter()) > 0:
-            if select.select([self._fd], [], [], left_s)[0]:
-                data = os.read(self._fd, 1 << 16)
-                self.outputs.append(Output(time.perf_counter(), data))
-                seen = seen[-4096:] + data
-                if until and until in seen:
-                    return True
-        return False
+            self._take(left_s)
+
+    def seconds_until(self, pattern: bytes, within_s: float = 60.0) -> float:
+        """Seconds from the start, or the last keys, until what came since then has `pattern` in it.
+
+        Raises:
+            TimeoutError: it has not come.
+            OSError: the program has ended.
+        """
+        wanted = re.compile(pattern)
+        while not wanted.search(self._written):
+            left_s = self._began_s + within_s - time.perf_counter()
+            if left_s <= 0:
+                raise TimeoutError(f"{pattern!r} did not come, but {self._written[-2000:]!r}")
+            self._take(left_s)
+        return time.perf_counter() - self._began_s
+
+    def _take(self, within_s: float) -> None:
+        if select.select([self._fd], [], [], within_s)[0]:
+            data = os.read(self._fd, 1 << 16)
+            self.outputs.append(Output(time.perf_counter(), data))
+            self._written += data
 
 
 class Tmux:
