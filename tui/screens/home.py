@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, ClassVar, cast
 
 from textual import on, work
 from textual.app import ComposeResult
-from textual.binding import Binding, BindingType
+from textual.binding import BindingType
 from textual.containers import Container, Horizontal, VerticalScroll
 from textual.content import Content
 from textual.events import DescendantFocus, ScreenResume, ScreenSuspend
@@ -26,6 +26,7 @@ from tui.paths import shown
 from tui.run_shelf import RunShelf, Shelf
 from tui.screens.confirm import ConfirmScreen
 from tui.screens.home_about import described
+from tui.screens.home_keys import KEYS
 from tui.screens.home_runs import preset_of, remove
 from tui.screens.home_search import is_called, matches
 from tui.widgets.home_lists import PresetList, RunList
@@ -53,36 +54,7 @@ class HomeScreen(Screen[None]):
     """
 
     AUTO_FOCUS = "#presets"
-    BINDINGS: ClassVar[list[BindingType]] = [
-        Binding(
-            "n",
-            "configure",
-            "New run",
-            id="home.new",
-            tooltip="Configure a run of the preset, or another like this run",
-        ),
-        Binding("r", "resume", "Resume", id="home.resume", tooltip="Go on with a run that stopped, failed or died"),
-        Binding(
-            "d", "delete", "Delete", show=False, id="home.delete", tooltip="Delete the folder of a run that has ended"
-        ),
-        # priority: what is typed right after it must reach the search line, however slow the connection
-        Binding(
-            "slash",
-            "search",
-            "Search",
-            key_display="/",
-            priority=True,
-            id="home.search",
-            tooltip="Search presets and runs",
-        ),
-        Binding("escape", "end_search", "Clear search", id="home.end_search", tooltip="Show everything again"),
-        Binding("shift+down", "scroll_about(1)", "Scroll", show=False, tooltip="Scroll the description down"),
-        Binding("shift+up", "scroll_about(-1)", "Scroll", show=False, tooltip="Scroll the description up"),
-        Binding("down", "move_in_found(True)", show=False),
-        Binding("up", "move_in_found(False)", show=False),
-        Binding("tab", "app.focus_next", "Switch list", show=False, tooltip="Between presets and runs"),
-        Binding("q", "app.quit", "Quit", id="home.quit", tooltip="Leave dltui; runs go on without it"),
-    ]
+    BINDINGS: ClassVar[list[BindingType]] = KEYS
 
     def __init__(self, is_bare: bool = False) -> None:
         super().__init__()
