@@ -375,4 +375,5 @@ async def test_zoom_styles_no_widget_anew(opened: Opener, monkeypatch: pytest.Mo
         monkeypatch.setattr(Stylesheet, "update_nodes", note)
         assert (await table.press("z")).startswith(" ▸1 loss")
         assert (await table.press("z")).startswith(" ▶ running")
+        monkeypatch.undo()  # screens that go away style what has no screen any more
         assert styled == []

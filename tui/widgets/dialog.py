@@ -12,10 +12,12 @@ from textual.geometry import Region
 from textual.screen import ModalScreen
 from textual.strip import Strip
 
+from tui.screens.painted_once import PaintedOnce
+
 Result = TypeVar("Result")
 
 
-class Dialog(ModalScreen[Result]):
+class Dialog(PaintedOnce, ModalScreen[Result]):
     """Dims what lies behind as Textual does, in a fifth of the time: a style is blended once, not at every place."""
 
     _behind: list[Strip] | None = None

@@ -26,6 +26,8 @@ class Lines(Visual):
     def __init__(self, lines: Sequence[Content | Fact], label_cells: int = 11) -> None:
         self._lines = lines
         self._label_cells = label_cells
+        self._by_width: dict[int, Content] = {}
+        self._heights: dict[int, int] = {}
 
     def render_strips(self, width: int, height: int | None, style: Style, options: RenderOptions) -> list[Strip]:
         """All lines, wrapped to `width`."""
@@ -37,9 +39,16 @@ class Lines(Visual):
 
     def get_height(self, rules: RulesMap, width: int) -> int:
         """Lines it takes once wrapped to `width`."""
-        return self._wrapped(width).get_height(rules, width)
+        if width not in self._heights:  # each layout asks for it several times
+            self._heights[width] = self._wrapped(width).get_height(rules, width)
+        return self._heights[width]
 
     def _wrapped(self, width: int) -> Content:
+        if width not in self._by_width:
+            self._by_width[width] = self._wrap(width)
+        return self._by_width[width]
+
+    def _wrap(self, width: int) -> Content:
         lines: list[Content] = []
         cells = self._label_cells
         for line in self._lines:
