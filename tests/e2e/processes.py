@@ -15,8 +15,11 @@ from engine import events as ev
 from engine.run_folder import RunFolder
 
 DLTUI = [sys.executable, "-P", "-m", "tui.cli"]
-SLOW = ("--epochs", "1000000", "--device", "cpu", "--log-every", "20")
-"""Settings of a spiral-relu that goes on for longer than any test."""
+SLOW = (
+    *("--epochs", "1000000", "--device", "cpu", "--log-every", "20"),
+    *("--model.kind", "custom", "--model.target", f"{Path(__file__).with_name('slow_net.py')}:SlowNet"),
+)
+"""Settings of a spiral-relu that goes on for longer than any test, and mostly sleeps."""
 
 
 def start(*argv: str, **options: Any) -> subprocess.Popen[str]:

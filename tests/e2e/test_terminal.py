@@ -16,7 +16,7 @@ from engine import events as ev
 from engine.places import runs_dir
 from engine.run_folder import RunFolder
 from tests.cli.conftest import make_run
-from tests.e2e.processes import DLTUI, alive, events_of, shown, wait_for_step, wait_until
+from tests.e2e.processes import DLTUI, SLOW, alive, events_of, shown, wait_for_step, wait_until
 from tests.e2e.screen import Screen
 from tests.engine.test_run_state import evaluated, logged, started
 
@@ -115,7 +115,7 @@ def test_choose_change_start_watch_pause_continue_quit_and_reattach(run: Path) -
 
 
 def test_nothing_that_happens_to_the_screen_reaches_the_run(run: Path) -> None:
-    subprocess.run([*DLTUI, "train", "spiral-relu", "--epochs", "100000", "--detach"], check=True, capture_output=True)
+    subprocess.run([*DLTUI, "train", "spiral-relu", *SLOW, "--detach"], check=True, capture_output=True)
     for blow in (signal.SIGHUP, signal.SIGTERM, signal.SIGKILL):
         with Screen(["attach", RUN]) as screen:
             screen.wait_for(rf"running +{RUN}")
@@ -143,7 +143,7 @@ def test_a_run_of_yesterday_opens_with_nobody_training_it() -> None:
 
 
 def test_a_progress_line_redraws_itself_and_ctrl_c_ends_it_with_130(run: Path) -> None:
-    with Screen(["train", "spiral-relu", "--epochs", "1000000", "--json"], columns=100) as screen:
+    with Screen(["train", "spiral-relu", *SLOW, "--json"], columns=100) as screen:
         screen.wait_for(r"spiral-relu-1  epoch \d+/1000000 .* ETA [\d:]+")
         wait_for_step(run, 60)
         screen.press("ctrl+c")
