@@ -20,6 +20,8 @@ from multiprocessing import get_context
 from pathlib import Path
 from typing import NamedTuple
 
+import torch
+
 from benchmarks import throughput
 from benchmarks.systems import System, load_system
 from benchmarks.tables import in_turns, keep, ratio
@@ -74,7 +76,7 @@ def process_with(policy: str) -> Iterator[ProcessPoolExecutor]:
     if policy:
         os.environ["OMP_WAIT_POLICY"] = policy
     try:
-        executor = ProcessPoolExecutor(1, get_context("spawn"))
+        executor = ProcessPoolExecutor(1, get_context("spawn"), torch.set_num_threads, (1,))
         executor.submit(os.getpid).result()  # it starts now, and with it what it has of the environment
     finally:
         os.environ.pop("OMP_WAIT_POLICY", None)

@@ -93,7 +93,8 @@ def _trainer(epochs: int) -> dict[str, object]:
 
 
 def train(row: Row, threads: int) -> Trained:
-    """Train a row's system once, with so many threads: a team of them that ends with it, as `engine.warm_up` has it."""
+    """Train a row's system once, with so many threads: a team of them that ends with it, as `engine.warm_up` has it.
+    Whoever calls this computes with one thread, and so has no team that would slow down that of the row."""
     gc.collect()
 
     def work() -> Trained:
@@ -205,6 +206,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--quick", action="store_true", help="two short rounds, to see that everything works")
     chosen = parser.parse_args(arguments)
     repeats = 2 if chosen.quick else chosen.repeats
+    torch.set_num_threads(1)
     try:
         compare("mnist-mlp", mnist_rows(chosen.data, chosen.quick), repeats, with_accuracy=not chosen.quick)
     except DataError as error:  # a data set that is not here must not cost the others' figures

@@ -16,9 +16,11 @@ CHUNK_BYTES = 1 << 20
 small enough to stay in a CPU's cache."""
 GPU_CHUNK_BYTES = 64 << 20
 """On a GPU a launch costs more than what it launches, and there is no such cache to stay in."""
-EVALUATION_BYTES, GPU_EVALUATION_BYTES = 2 << 20, 16 << 20
-"""Prepared samples evaluated at once. On a CPU what they become must stay in its cache: with 16 MiB a small
-convolutional network takes twice as long, with half a MiB a little longer."""
+EVALUATION_BYTES = 16 << 20
+"""Prepared samples evaluated at once, at most."""
+CPU_EVALUATION_BYTES, CPU_EVALUATION_ROWS = 2 << 20, 128
+"""On a CPU what they become should stay in its cache: with 16 MiB a small convolutional network takes twice as long.
+But where samples are large so are weights, and reading these must be worth it: so many rows, or what 16 MiB holds."""
 
 
 class Batches:
@@ -105,7 +107,7 @@ class Batches:
 
 
 def evaluation_batches(data: DataBundle, split: Split, device: torch.device) -> Iterator[tuple[Tensor, Tensor]]:
-    """Prepared inputs and targets of a whole split on `device`, in order, in large batches."""
+    """Prepared inputs and targets of a whole split on `device`, in order, in batches that are evaluated fast."""
     rows = evaluation_rows(split.inputs, device)
     for first in range(0, len(split), rows):
         inputs, targets = split.inputs[first : first + rows], split.targets[first : first + rows]
@@ -114,8 +116,9 @@ def evaluation_batches(data: DataBundle, split: Split, device: torch.device) -> 
 
 def evaluation_rows(inputs: Tensor, device: torch.device) -> int:
     """How many samples like those of (N, ...) `inputs` are evaluated at once on `device`."""
-    most_bytes = EVALUATION_BYTES if device.type == "cpu" else GPU_EVALUATION_BYTES
-    return max(1, most_bytes // (4 * max(1, prod(inputs.shape[1:]))))
+    row_bytes = 4 * max(1, prod(inputs.shape[1:]))
+    most = max(1, EVALUATION_BYTES // row_bytes)
+    return most if device.type != "cpu" else min(most, max(CPU_EVALUATION_ROWS, CPU_EVALUATION_BYTES // row_bytes))
 
 
 def on_device(tensor: Tensor, device: torch.device) -> Tensor:

@@ -6,7 +6,6 @@ import math
 from collections.abc import Callable
 from typing import NamedTuple
 
-import torch
 from torch import Tensor
 
 from engine.batch_search import free_memory, is_out_of_memory
@@ -23,8 +22,8 @@ class Evaluation(NamedTuple):
 
     values: dict[str, float | None]
     """What the task measures; None where a number is not finite."""
-    outputs: Tensor | None
-    """(N, ...) what the model makes of each row, on the device; None where the task does not say."""
+    outputs: list[Tensor]
+    """(N, ...) what the model makes of each row, on the device, in pieces; none where the task does not draw them."""
 
 
 def evaluate(task: Task, data: DataBundle, is_broken_off: Callable[[], bool]) -> Evaluation | None:
@@ -42,8 +41,7 @@ def evaluate(task: Task, data: DataBundle, is_broken_off: Callable[[], bool]) ->
             return None
     measured = task.measure(observations)
     values = dict(zip(measured, to_floats(list(measured.values())), strict=True))
-    has_outputs = all("outputs" in observation for observation in observations)
-    return Evaluation(values, torch.cat([each["outputs"] for each in observations]) if has_outputs else None)
+    return Evaluation(values, [each["outputs"] for each in observations] if task.draws_outputs else [])
 
 
 def _observations(task: Task, inputs: Tensor, targets: Tensor) -> list[Observation]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
@@ -28,8 +28,14 @@ for hours changes slowly, and each picture drawn is a line of the log."""
 SAMPLE_ROWS = 10_000
 FEWEST_ROWS = 500
 """Drawn from in any case, and at first, when it is not known yet how long that takes."""
+MOST_NUMBERS = 1 << 20
+"""Outputs of an evaluation that are drawn from: with more, that takes longer than predicting a few rows again."""
 LIVE_S, LONGEST_S = 0.1, 2.0
 """What drawing more rows than that may cost while training goes on, so that pictures stay live, and when it halts."""
+
+Outputs = tuple[int, Sequence[Tensor]]
+"""Steps taken, and what the model then made of every row, in pieces (rows, ...)."""
+NO_OUTPUTS: Outputs = (-1, ())
 
 
 class FigureStudio:
@@ -47,8 +53,7 @@ class FigureStudio:
         split = data.val or data.train
         self._lot = _lot_of(split)
         self._sample = _taken(split, self._lot).to(task.device)
-        self._outputs: tuple[int, Tensor | None] = -1, None
-        """Of all rows of the split, after so many steps."""
+        self._outputs: Outputs = NO_OUTPUTS
         _remove_drafts(folder)
         self._rows_per_s = 0.0
         self._began_s = time.perf_counter()
@@ -60,10 +65,11 @@ class FigureStudio:
         """Draw if the last time is long enough ago; asking is cheap."""
         if time.perf_counter() >= self._due_at_s:
             self.draw(step, LIVE_S)
-        self._outputs = -1, None  # the next step makes them void, and they may be large
+        self._outputs = NO_OUTPUTS  # the next step makes them void
 
-    def answers(self, step: int, outputs: Tensor | None) -> None:
-        """Take what an evaluation has found the model to make of every row, so that drawing the same step need not."""
+    def answers(self, step: int, outputs: Sequence[Tensor]) -> None:
+        """Take what an evaluation has found the model to make of every row, in pieces (rows, ...), so that drawing the
+        same step need not."""
         self._outputs = step, outputs
 
     def draw(self, step: int, budget_s: float = LONGEST_S) -> None:
@@ -73,32 +79,35 @@ class FigureStudio:
             step: Steps taken so far.
             budget_s: How long it may take, about, if it takes that to draw from all rows there are.
         """
+        (answered, outputs), self._outputs = self._outputs, NO_OUTPUTS
         if step == self._drawn_step:
             return
         began_s = time.perf_counter()
         self._drawn_step = step
-        sample = self._sample_for(step, budget_s)
+        is_known = answered == step and 0 < sum(piece.numel() for piece in outputs) <= MOST_NUMBERS
+        rows = min(len(self._sample), max(FEWEST_ROWS, int(budget_s * self._rows_per_s)))
         with self._told_once(step), undisturbed_random_states(self._task.device):
+            sample = self._sample_with(torch.cat([*outputs])) if is_known else self._first(rows)
             for figure in self._task.figures(sample):
                 self._store(figure, step)
         now_s = time.perf_counter()
         took_s = now_s - began_s
-        if sample.outputs is None:
-            self._rows_per_s = len(sample) / took_s
+        if not is_known:
+            self._rows_per_s = rows / took_s
         self._due_at_s = now_s + max(SHORTEST_S, COST_RATIO * took_s, (now_s - self._began_s) / AGE_RATIO)
 
-    def _sample_for(self, step: int, budget_s: float) -> Sample:
-        """As many rows as the budget allows: all, where what the model makes of them is known."""
-        all_rows, (answered, outputs) = self._sample, self._outputs
-        if outputs is not None and answered == step:
-            return Sample(all_rows.inputs, all_rows.targets, outputs if self._lot is None else outputs[self._lot])
-        rows = min(len(all_rows), max(FEWEST_ROWS, int(budget_s * self._rows_per_s)))
-        return Sample(all_rows.inputs[:rows], all_rows.targets[:rows])
+    def _first(self, rows: int) -> Sample:
+        return Sample(self._sample.inputs[:rows], self._sample.targets[:rows])
+
+    def _sample_with(self, outputs: Tensor) -> Sample:
+        """All there are, with (rows of the split, ...) outputs."""
+        chosen = outputs if self._lot is None else outputs[self._lot]
+        return Sample(self._sample.inputs, self._sample.targets, chosen)
 
     def forget(self) -> None:
-        """Draw the same step again when asked to: its weights have become others."""
+        """Draw the same step again when asked to: its weights have become others, or its memory is wanted."""
         self._drawn_step = -1
-        self._outputs = -1, None
+        self._outputs = NO_OUTPUTS
 
     def keep(self, step: int, epoch: int) -> None:
         """Let the task end its epoch, and keep the pictures it gives."""

@@ -15,11 +15,13 @@ from engine.tasks.base import Observation, Task
 ROWS_PER_RUN = 500
 """Rows an automatic interval aims at: more than a chart has columns."""
 SHORTEST_ROW_S = 0.002
-"""Summing up a row costs some 50 µs: at this distance rows cost less than the noise."""
+"""At this distance rows cost less than the noise."""
 LONGEST_ROW_S = 0.25
 """A slow run still moves its chart four times a second."""
 FLUSH_S = 0.1
 """Between two host syncs."""
+MOST_HELD_BYTES = 64 << 20
+"""Of outputs that wait to be summed up: beyond that memory counts for more than a host sync."""
 
 
 @dataclass(slots=True)
@@ -52,6 +54,7 @@ class Meter:
         self._rows: list[_Row] = []
         self._gauge_keys: tuple[str, ...] = ()
         self._row_began_s = self._flushed_s = 0.0
+        self._held_bytes = 0
 
     def restart(self, elapsed_s: float) -> None:
         """Begin to count at training time `elapsed_s`."""
@@ -64,12 +67,12 @@ class Meter:
         row_s = elapsed_s - self._row_began_s
         if (len(self._observations) >= self._row_steps and row_s >= self._shortest_s) or row_s >= self._longest_s:
             self._close_row(step, elapsed_s, lr)
-            if elapsed_s - self._flushed_s >= FLUSH_S:
+            if elapsed_s - self._flushed_s >= FLUSH_S or self._held_bytes > MOST_HELD_BYTES:
                 self.flush()
 
     def forget(self) -> None:
         """Drop what was not handed on: it tells of steps that are void."""
-        self._observations, self._rows = [], []
+        self._observations, self._rows, self._held_bytes = [], [], 0
 
     def flush_all(self, step: int, elapsed_s: float, lr: float) -> None:
         """Close the row that is open, and hand everything on.
@@ -87,7 +90,7 @@ class Meter:
         Raises:
             NotFinite: a loss was NaN or infinite; its row has been handed on.
         """
-        rows, self._rows = self._rows, []
+        rows, self._rows, self._held_bytes = self._rows, [], 0
         if not rows:
             return
         self._flushed_s = rows[-1].elapsed_s
@@ -107,6 +110,7 @@ class Meter:
 
     def _close_row(self, step: int, elapsed_s: float, lr: float) -> None:
         self._rows.append(_Row(step, len(self._observations), elapsed_s, lr, self._observations, self._gauges()))
+        self._held_bytes += len(self._observations) * sum(kept.nbytes for kept in self._observations[-1].values())
         self._observations = []
         self._row_began_s = elapsed_s
 

@@ -94,8 +94,11 @@ class Trainer:
         return self._at.step
 
     def free_memory(self) -> None:
-        """Give back what is only there to be fast; harmless at any time."""
+        """Give back what is only there to be fast, and what steps have left that is not in the log yet: for a run that
+        has failed."""
         self._stepping.forget()
+        self._meter.forget()
+        self._studio.forget()
 
     # -- the way through a run ----------------------------------------------------------------------------------
 

@@ -41,6 +41,8 @@ class Task(ABC):
     metric: ClassVar[str]
     """The value that says how good a run is, without its split: `loss` or `accuracy`; empty where none does."""
     higher_is_better: ClassVar[bool]
+    draws_outputs: ClassVar[bool] = False
+    """Whether `figures` makes use of a sample's outputs where an evaluation has found them."""
 
     config: RunConfig
     data: DataBundle

@@ -21,6 +21,7 @@ class BinaryClassificationTask(Supervised):
 
     metric = "accuracy"
     higher_is_better = True
+    draws_outputs = True
 
     def loss(self, outputs: Tensor, targets: Tensor) -> Tensor:
         reduction = "sum" if self.loss_is_sum else "mean"

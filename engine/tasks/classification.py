@@ -24,6 +24,7 @@ class ClassificationTask(Supervised):
 
     metric = "accuracy"
     higher_is_better = True
+    draws_outputs = True
 
     def loss(self, outputs: Tensor, targets: Tensor) -> Tensor:
         task = self.config.task

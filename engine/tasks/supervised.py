@@ -90,7 +90,8 @@ class Supervised(Task):
         """(N, outputs) float32 on the CPU of prepared inputs (N, ...), in evaluation mode, for figures."""
         with evaluating(self.model):
             rows = min(ROWS_AT_ONCE, evaluation_rows(inputs, self.device))
-            parts = [self.model(part.to(self.device)).float().cpu() for part in torch.split(inputs, rows)]
+            forward = self._cast_forward(self.model)
+            parts = [forward(part.to(self.device)).float().cpu() for part in torch.split(inputs, rows)]
         return torch.cat(parts)
 
     def outputs_of(self, sample: Split) -> Tensor:

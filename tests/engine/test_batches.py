@@ -9,7 +9,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from engine.batches import Batches, evaluation_batches, mix_seed
+from engine.batches import Batches, evaluation_batches, evaluation_rows, mix_seed
 from engine.data.bundle import DataBundle, Split
 
 
@@ -95,6 +95,14 @@ def test_evaluation_covers_a_split_in_order(monkeypatch: pytest.MonkeyPatch) -> 
     parts = [targets.tolist() for _, targets in evaluation_batches(data, data.train, torch.device("cpu"))]
     assert len(parts) == 3
     assert flat(parts) == list(range(25))
+
+
+@pytest.mark.parametrize(
+    ("shape", "expected"), [((2,), 262_144), ((784,), 668), ((3, 64, 64), 128), ((3, 224, 224), 27), ((5_000_000,), 1)]
+)
+def test_on_a_cpu_pieces_are_small_but_not_of_few_rows(shape: tuple[int, ...], expected: int) -> None:
+    assert evaluation_rows(torch.empty(0, *shape), torch.device("cpu")) == expected
+    assert evaluation_rows(torch.empty(0, *shape), torch.device("cuda")) >= expected
 
 
 def test_every_part_of_a_seed_tells() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -9,10 +10,12 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from torch import Tensor
 
 from engine import figure_studio
 from engine.checkpoint import random_states
 from engine.data.bundle import DataBundle, Split
+from engine.events import AnyEvent, LineLogged
 from engine.figure_studio import COST_RATIO, FEWEST_ROWS, SAMPLE_ROWS, SHORTEST_S, FigureStudio
 from engine.figures import Figure
 from engine.tasks.base import Sample
@@ -117,13 +120,43 @@ def test_what_an_evaluation_has_found_is_not_worked_out_again(tmp_path: Path) ->
     split = Split(torch.arange(rows)[:, None], torch.zeros(rows))
     task: Any = SimpleNamespace(figures=figures, device=torch.device("cpu"))
     studio = FigureStudio(task, DataBundle(split, None, (1,), 1), tmp_path, lambda event: None)
-    studio.answers(7, 2 * split.inputs)
+    studio.answers(7, (2 * split.inputs).split(3))
     studio.draw(7)
     assert seen[0].outputs is not None
     assert len(seen[0]) == rows and torch.equal(seen[0].outputs, 2 * seen[0].inputs)
-    studio.draw(8)
-    studio.answers(9, 2 * split.inputs)
-    studio.draw_if_due(9)
-    studio.forget()
-    studio.draw(9)
-    assert [sample.outputs for sample in seen[1:]] == [None, None]
+    studio.answers(8, [2 * split.inputs])
+    studio.draw(9)  # steps later, weights are others
+    assert seen[1].outputs is None
+
+
+@pytest.mark.parametrize("voids", [FigureStudio.forget, lambda studio: studio.draw_if_due(1)], ids=["forget", "step"])
+def test_outputs_are_let_go_once_they_are_void(voids: Callable[[FigureStudio], None], tmp_path: Path) -> None:
+    """After a return to a checkpoint the same step has other weights; and what nobody draws is not kept in memory."""
+    seen: list[Sample] = []
+    task: Any = SimpleNamespace(figures=lambda sample: seen.append(sample) or [], device=torch.device("cpu"))
+    rows = Split(torch.zeros(4, 1), torch.zeros(4))
+    studio = FigureStudio(task, DataBundle(rows, None, (1,), 1), tmp_path, lambda event: None)
+    studio.draw(0)  # so that another is not due
+    studio.answers(1, [rows.inputs])
+    voids(studio)
+    studio.draw(1)
+    assert seen[1].outputs is None
+
+
+@pytest.mark.parametrize("outputs", [torch.zeros(4, 1 << 19), None], ids=["too many", "out of memory"])
+def test_outputs_that_cannot_be_drawn_from_end_no_run(outputs: Tensor | None, tmp_path: Path) -> None:
+    class Full:
+        def numel(self) -> int:
+            return 4
+
+    seen: list[Sample] = []
+    task: Any = SimpleNamespace(figures=lambda sample: seen.append(sample) or [], device=torch.device("cpu"))
+    rows, events = Split(torch.zeros(4, 1), torch.zeros(4)), list[AnyEvent]()
+    studio = FigureStudio(task, DataBundle(rows, None, (1,), 1), tmp_path, events.append)
+    pieces: Any = [Full() if outputs is None else outputs]
+    studio.answers(1, pieces)
+    studio.draw(1)
+    if outputs is None:
+        assert [type(event) for event in events] == [LineLogged]
+    else:
+        assert [sample.outputs for sample in seen] == [None]

@@ -8,10 +8,13 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from torch import Tensor
 
 from engine.data.bundle import DataBundle, Split
+from engine.evaluation import evaluate
 from engine.figures import Figure, FigureError, load_figure, save_figure
 from engine.tasks import Task
+from engine.tasks.base import Observation, Sample
 from tests.engine.data_files import write_table
 from tests.engine.test_tasks import DIGITS, HOURS, PLANE, SPIRAL, make
 
@@ -148,6 +151,36 @@ def test_the_probability_curve_marks_where_the_guess_flips() -> None:
         model.get_parameter("bias").fill_(100.0)
     (figure,) = task.figures(data.train)
     assert "boundary" not in figure.arrays
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_what_an_evaluation_found_gives_the_same_pictures(case: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Found in several pieces, one of which did not fit into memory at once."""
+    figures, task, data = drawn(CASES[case][0])
+    evaluate_rows, refused = task.evaluate, list[int]()
+
+    def evaluate_few(inputs: Tensor, targets: Tensor) -> Observation:
+        if not refused and len(targets) > 1:
+            refused.append(len(targets))
+            raise torch.OutOfMemoryError("out of memory")
+        return evaluate_rows(inputs, targets)
+
+    monkeypatch.setattr("engine.batches.CPU_EVALUATION_BYTES", 0)
+    monkeypatch.setattr("engine.batches.CPU_EVALUATION_ROWS", 7)
+    monkeypatch.setattr(task, "evaluate", evaluate_few)
+    found = evaluate(task, data, lambda: False)
+    assert found is not None
+    split = data.val or data.train
+    if not task.draws_outputs:
+        assert not found.outputs
+        return
+    sample = Sample(split.inputs, split.targets, torch.cat(found.outputs))
+    for figure in task.figures(sample):
+        for name, array in figure.arrays.items():
+            predicted = figures[figure.name].arrays[name]
+            assert (
+                (array == predicted).all() if array.dtype.kind == "U" else array == pytest.approx(predicted, abs=1e-6)
+            )
 
 
 def test_the_matrix_counts_every_sample_once() -> None:

@@ -67,6 +67,19 @@ def test_a_quick_run_gets_fewer_rows_and_a_slow_one_more_than_its_interval() -> 
     assert len(run([1.0] * 20, step_s=0.3, total=10**6)) == 20
 
 
+def test_large_outputs_do_not_wait_to_be_summed_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("engine.meters.MOST_HELD_BYTES", 10)  # two losses of float32, and no third
+    rows: list[MetricsLogged] = []
+    meter = Meter(Echo(), 10, 1, rows.append)
+    meter.restart(0.1)
+    meter.flush_all(0, 0.1, 0.1)
+    seen = list[int]()
+    for step in range(1, 8):
+        meter.add({"loss": torch.tensor(1.0)}, step, 0.1 + (1e-6 * step), 0.1)
+        seen.append(len(rows))
+    assert seen == [1, 1, 1, 4, 4, 4, 7]
+
+
 def test_a_loss_that_is_not_finite_is_handed_on_and_raised() -> None:
     with pytest.raises(NotFinite, match=r"between steps 3 and 4, with learning rate 0\.1"):
         run([1.0, 1.0, float("nan"), 1.0], log_every=2)

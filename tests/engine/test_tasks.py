@@ -42,6 +42,17 @@ DIGITS: dict[str, Any] = {
     "model": {"kind": "mlp", "hidden": [16]},
 }
 ALL = [SPIRAL, PLANE, overlay(PLANE, {"task": {"kind": "regression-scratch"}}), HOURS, DIGITS]
+SUMMED: dict[str, Any] = overlay(PLANE, {"task": {"loss": "mse-sum"}})
+HELLO: dict[str, Any] = {
+    "task": {"kind": "token-classification"},
+    "data": {"kind": "hello"},
+    "model": {"kind": "rnn"},
+}
+GAN: dict[str, Any] = {
+    "task": {"kind": "gan"},
+    "data": {"kind": "digits"},
+    "model": {"kind": "dcgan", "ngf": 8, "ndf": 8},
+}
 
 
 def make(tree: dict[str, Any], **over: Any) -> tuple[Task, DataBundle, RunConfig]:
@@ -142,7 +153,7 @@ def test_each_sample_counts_the_same_whatever_the_batches(tree: dict[str, Any]) 
         assert even[key].item() == pytest.approx(whole[key].item(), rel=1e-5)
 
 
-@pytest.mark.parametrize("tree", ALL, ids=lambda tree: tree["task"]["kind"])
+@pytest.mark.parametrize("tree", [*ALL, SUMMED, HELLO, GAN], ids=lambda tree: ":".join(tree["task"].values()))
 def test_rows_measured_together_are_those_measured_alone(tree: dict[str, Any]) -> None:
     task, data, _ = make(tree)
     x, y = data.train.inputs, data.train.targets
