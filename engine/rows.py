@@ -5,24 +5,35 @@ from __future__ import annotations
 import math
 import struct
 from array import array
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from operator import attrgetter
 from pathlib import Path
-from typing import Any, Literal, Union
+from typing import TYPE_CHECKING, Any, Literal, Union
 
 import msgspec
 
 from engine import events as ev
 from engine.run_log import LogReader
 
-BLOCK_BYTES = 256 << 10
-"""What is decoded in one piece: about a millisecond, and less than a core's cache holds."""
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from engine.row_table import Columns
+
+BLOCK_BYTES = 512 << 10
+"""What is read as a table: a few milliseconds, in which the calls it takes don't count."""
+PIECE_BYTES = 128 << 10
+"""What is decoded in one piece where it is no table: less than a core's cache holds."""
 SMALL_BYTES = 4 << 10
 """Less is as quickly taken one by one."""
+RETRY_AFTER = 15
+"""So many blocks are not tried as tables after one that was none: most often those after it are none either."""
 MOST_KEYS = 64
 """Rows of more metrics are taken one by one."""
+_BEGIN = b'{"event":"M'
+"""No event but a row begins like this."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -57,7 +68,7 @@ HistoryItem = ev.AnyEvent | Rows
 class HistoryReader(LogReader[HistoryItem]):
     """Reads an event log for whoever folds it: most rows come in columns, everything else as events, in order.
 
-    A log whose rows are all of the same metrics, as those of a run are, is read ten times as fast as event by event.
+    A log whose rows are all of the same metrics, as those of a run are, is read many times as fast as event by event.
     Folded it gives the same.
     """
 
@@ -68,18 +79,15 @@ class HistoryReader(LogReader[HistoryItem]):
 
     def _items(self, data: bytes, begin: int, end: int) -> list[HistoryItem]:
         items: list[HistoryItem] = []
-        while begin < end:
-            until = min(end, begin + BLOCK_BYTES)
-            block_end = data.rfind(b"\n", begin, until) + 1 or data.index(b"\n", begin) + 1
-            items += self._items_of_block(data, begin, block_end)
-            begin = block_end
+        for start, stop in _pieces(data, begin, end, BLOCK_BYTES):
+            items += self._items_of_block(data, start, stop)
         return items
 
     def _items_of_block(self, data: bytes, begin: int, end: int) -> Sequence[HistoryItem]:
         if SMALL_BYTES < end - begin <= BLOCK_BYTES:
             if self._block.keys != self._keys:
                 self._block = _BlockDecoder(self._keys)
-            items = self._block.decode(memoryview(data)[begin:end])
+            items = self._block.decode(data[begin:end])
             if items is not None:
                 self._line += sum(item.events if isinstance(item, Rows) else 1 for item in items)
                 return items
@@ -96,64 +104,142 @@ class _BlockDecoder:
         self.keys = keys
         self._names = [f"v{index}" for index in range(len(keys))]
         self._row: type[Any] | None = None
-        self._decode: Callable[[memoryview], list[Any]] = list
+        self._no_table_for = 0
+        self._decode: Callable[[memoryview | bytes], list[Any]] = list
         if 0 < len(keys) <= MOST_KEYS:
+            from engine.row_table import RowTable  # brings numpy, not before a log is read
+
             with suppress(ValueError):  # control characters and the like in a key
+                self._table = RowTable(keys)
                 self._row = _row_type(keys, self._names)
                 others = [one for one in ev.AnyEvent.__args__ if one is not ev.MetricsLogged]
                 self._decode = msgspec.json.Decoder(Union[(self._row, *others)]).decode_lines
 
-    def decode(self, block: memoryview) -> list[HistoryItem] | None:
+    def decode(self, block: bytes) -> list[HistoryItem] | None:
         """The events of a block, or None where its lines have to be looked at one by one."""
         if self._row is None:
             return None
-        try:
-            events = self._decode(block)
-        except (msgspec.DecodeError, ValueError, RecursionError):
+        if self._no_table_for:
+            self._no_table_for -= 1
+            return self._decoded(block)
+        rows, lines, places = _parted(block)
+        columns = self._table.columns(rows)
+        if columns is None:
+            self._no_table_for = RETRY_AFTER
+            return self._decoded(block)
+        others = self._events(lines)
+        if others is None or len(others) != len(places) or self._row in map(type, others):
             return None
-        return self._gathered(events) if _lines_in_braces(block) == len(events) else None
+        return _items(columns, others, places)
+
+    def _decoded(self, block: bytes) -> list[HistoryItem] | None:
+        items: list[HistoryItem] = []
+        for start, stop in _pieces(block, 0, len(block), PIECE_BYTES):
+            events = self._events(block[start:stop])
+            if events is None:
+                return None
+            items += self._gathered(events)
+        return items
 
     def _gathered(self, events: list[Any]) -> list[HistoryItem]:
         types = list(map(type, events))
-        items: list[HistoryItem] = []
-        start = 0
-        for end in _places(types, set(types) - {self._row, ev.Heartbeat}):
-            items += self._columns(events[start:end], types[start:end])
-            items.append(events[end])
-            start = end + 1
-        return items + self._columns(events[start:], types[start:])
+        at = _places(types, set(types) - {self._row})
+        rows = [event for event in events if type(event) is self._row] if at else events
+        columns = self._columns(rows)
+        return _items(columns, [events[place] for place in at], [place - number for number, place in enumerate(at)])
 
-    def _columns(self, events: list[Any], types: list[type[Any]]) -> list[HistoryItem]:
-        """Rows and heartbeats, as one item if there are rows among them."""
-        beats = [events[at] for at in _places(types, {ev.Heartbeat})]
-        if len(beats) == len(events):
-            return beats
-        rows = [event for event in events if type(event) is self._row] if beats else events
+    def _events(self, lines: bytes) -> list[Any] | None:
+        """An event for each line; None if that is not what they are."""
+        try:
+            events = self._decode(lines)
+        except (msgspec.DecodeError, ValueError, RecursionError):
+            return None
+        return events if _lines_in_braces(lines) == len(events) else None
+
+    def _columns(self, rows: list[Any]) -> Columns:
+        from engine.row_table import Columns
+
         cells = [row.values for row in rows]
-        steps = _packed("q", [row.step for row in rows])
-        item = Rows(
-            events=len(events),
-            at=max([event.at for event in events]),
-            step=max(max(steps), max([beat.step for beat in beats], default=0)),
-            heartbeat=beats[-1] if beats else None,
-            steps=steps,
+        return Columns(
+            steps=_packed("q", [row.step for row in rows]),
+            at=_packed("d", [row.at for row in rows]),
             elapsed_s=_packed("d", [row.elapsed_s for row in rows]),
-            lr=rows[-1].lr,
             values={
                 key: _packed("d", list(map(attrgetter(name), cells)))
                 for key, name in zip(self.keys, self._names, strict=True)
             },
+            lr=lambda row: rows[row].lr,
         )
-        return [item]
 
 
-def _lines_in_braces(block: memoryview) -> int:
+def _pieces(data: bytes, begin: int, end: int, size: int) -> Iterator[tuple[int, int]]:
+    """Where pieces of whole lines begin and end: of at most `size` bytes, or else one line."""
+    while begin < end:
+        stop = data.rfind(b"\n", begin, min(end, begin + size)) + 1 or data.index(b"\n", begin) + 1
+        yield begin, stop
+        begin = stop
+
+
+def _parted(block: bytes) -> tuple[bytes, bytes, list[int]]:
+    """Lines that begin as rows do, the others, and before which of the rows each of these stands."""
+    import numpy as np
+
+    letters = np.frombuffer(block, np.uint8)
+    ends = np.flatnonzero(letters == ord("\n")) + 1
+    starts = np.empty_like(ends)
+    starts[0], starts[1:] = 0, ends[:-1]
+    others = np.flatnonzero(letters.take(starts + len(_BEGIN) - 1, mode="clip") != _BEGIN[-1])
+    rows, lines, begin = [], [], 0
+    for start, end in zip(starts[others].tolist(), ends[others].tolist(), strict=True):
+        rows.append(block[begin:start])
+        lines.append(block[start:end])
+        begin = end
+    places = (others - np.arange(len(others))).tolist()
+    return b"".join([*rows, block[begin:]]), b"".join(lines), places
+
+
+def _items(columns: Columns, others: list[Any], places: list[int]) -> list[HistoryItem]:
+    """Rows as few items as can be, with all but heartbeats in their places among them."""
+    items: list[HistoryItem] = []
+    beats: list[ev.Heartbeat] = []
+    begin = 0
+    for event, place in zip(others, places, strict=True):
+        if type(event) is ev.Heartbeat:
+            beats.append(event)
+            continue
+        items += _stretch(columns, begin, place, beats)
+        items.append(event)
+        beats, begin = [], place
+    return [*items, *_stretch(columns, begin, len(columns.steps), beats)]
+
+
+def _stretch(columns: Columns, begin: int, end: int, beats: list[ev.Heartbeat]) -> Sequence[HistoryItem]:
+    """Rows and heartbeats, as one item if there are rows among them."""
+    if begin == end:
+        return beats
+    rows = slice(begin, end)
+    item = Rows(
+        events=end - begin + len(beats),
+        at=max([float(columns.at[rows].max()), *(beat.at for beat in beats)]),
+        step=max([int(columns.steps[rows].max()), *(beat.step for beat in beats)]),
+        heartbeat=beats[-1] if beats else None,
+        steps=array("q", columns.steps[rows].tobytes()),
+        elapsed_s=array("d", columns.elapsed_s[rows].tobytes()),
+        lr=columns.lr(end - 1),
+        values={key: array("d", column[rows].tobytes()) for key, column in columns.values.items()},
+    )
+    return [item]
+
+
+def _lines_in_braces(block: bytes) -> int:
     """How many lines there are; 0 unless each begins and ends with a brace.
 
     No value reaches over such a line's end: if there are as many values as lines, each line is one.
     """
-    import numpy as np  # not before a log is read
+    import numpy as np
 
+    if not block:
+        return 0
     letters = np.frombuffer(block, np.uint8)
     ends = np.flatnonzero(letters == ord("\n"))
     is_framed = (letters[ends - 1] == ord("}")).all() and (letters[ends[:-1] + 1] == ord("{")).all()
@@ -171,13 +257,14 @@ def _places(types: list[type[Any]], wanted: set[Any]) -> list[int]:
     return sorted(places)
 
 
-def _packed(code: Literal["q", "d"], values: list[Any]) -> array[Any]:
-    column: array[Any] = array(code)
+def _packed(code: Literal["q", "d"], values: list[Any]) -> NDArray[Any]:
+    import numpy as np
+
     try:
-        column.frombytes(struct.pack(f"{len(values)}{code}", *values))  # three times as fast as from the list itself
+        packed = struct.pack(f"{len(values)}{code}", *values)  # three times as fast as from the list itself
     except struct.error:  # a value was not finite
-        column.extend(math.nan if value is None else value for value in values)
-    return column
+        packed = array(code, [math.nan if value is None else value for value in values]).tobytes()
+    return np.frombuffer(packed, code)
 
 
 def _row_type(keys: Sequence[str], names: Sequence[str]) -> type[Any]:

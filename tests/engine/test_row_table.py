@@ -1,0 +1,124 @@
+"""What is read as a table is what each line says."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
+
+from engine import events as ev
+from engine.row_table import RowTable
+
+KEYS = st.lists(
+    st.sampled_from(["train/loss", "layers.10.weight/2", "0", "top-5", "-1", 'a"b\n', "§", ","]),
+    min_size=1,
+    max_size=3,
+    unique=True,
+)
+DECIMAL = st.builds(
+    lambda digits, decimals: digits / 10**decimals, st.integers(0, 9_999_999), st.sampled_from([1, 2, 4, 7, 10])
+)
+"""As an engine rounds its numbers."""
+
+
+def row(keys: list[str], step: int, seconds: float, value: float, lr: float = 0.1) -> ev.MetricsLogged:
+    return ev.MetricsLogged(
+        step=step, at=seconds, steps=1 + step, elapsed_s=seconds, lr=lr, values=dict.fromkeys(keys, value)
+    )
+
+
+def read(keys: list[str], block: bytes) -> list[Any] | None:
+    """All that a table says, row by row."""
+    table = RowTable(keys).columns(block)
+    if table is None:
+        return None
+    cells = zip(*(table.values[key].tolist() for key in keys), strict=True)
+    facts = zip(table.steps.tolist(), table.at.tolist(), table.elapsed_s.tolist(), cells, strict=True)
+    return [repr((*known, table.lr(number))) for number, known in enumerate(facts)]
+
+
+def said(keys: list[str], lines: list[bytes]) -> list[Any]:
+    """The same, line by line.
+
+    Raises:
+        msgspec.DecodeError, KeyError, AssertionError: a line is no such row.
+    """
+    facts = []
+    for line in lines:
+        one = ev.decode(line)
+        assert isinstance(one, ev.MetricsLogged)
+        assert set(one.values) == set(keys)
+        facts.append(repr((one.step, one.at, one.elapsed_s, tuple(one.values[key] for key in keys), one.lr)))
+    return facts
+
+
+@given(KEYS, st.lists(st.tuples(st.integers(0, 10**9), DECIMAL, DECIMAL, DECIMAL), min_size=1, max_size=9))
+def test_it_reads_what_an_engine_writes(keys: list[str], rows: list[tuple[int, float, float, float]]) -> None:
+    lines = [ev.encode(row(keys, *numbers)) for numbers in rows]
+    block = b"".join(line + b"\n" for line in lines)
+    assert read(keys, block) == (None if b"e-" in block else said(keys, lines))
+
+
+@pytest.mark.parametrize("value", [-0.5, -0.0, 0.0, 123456.7, 0.00001234567, 9007199254740992.0, 0.1 + 0.2])
+def test_numbers_are_exact_or_not_read(value: float) -> None:
+    lines = [ev.encode(row(["x"], 7, 1760011157.963, one)) for one in (1.0, value, -12.25)]
+    table = read(["x"], b"".join(line + b"\n" for line in lines))
+    assert table == (None if value in (0.1 + 0.2, 9007199254740992.0) else said(["x"], lines))
+
+
+def test_learning_rates_may_be_as_long_as_floats() -> None:
+    lines = [ev.encode(row(["x"], 7, 1.5, 0.5, lr=lr)) for lr in (0.0009999901304280685, 0.1, 1e-3 / 7)]
+    assert max(map(len, lines)) > min(map(len, lines)) + 18
+    assert read(["x"], b"".join(line + b"\n" for line in lines)) == said(["x"], lines)
+
+
+@settings(max_examples=400, deadline=None)
+@given(
+    KEYS,
+    st.lists(st.tuples(st.integers(0, 10**6), DECIMAL, DECIMAL), min_size=1, max_size=3),
+    st.lists(
+        st.tuples(st.integers(0, 600), st.sampled_from([0, 1]), st.sampled_from(["", *'0019-..e,:{}"x \n'])), max_size=3
+    ),
+)
+@example(["x"], [(1, 2.5, 3.5)], [(33, 0, "0")])
+@example(["x"], [(1, 2.5, 3.5), (2, 2.5, 3.5)], [(130, 1, ""), (33, 0, "1")])
+def test_a_byte_that_is_changed_is_no_surprise(
+    keys: list[str], rows: list[tuple[int, float, float]], changes: list[tuple[int, int, str]]
+) -> None:
+    """A block is read as msgspec reads its lines, or not at all."""
+    block = b"".join(ev.encode(row(keys, *numbers)) + b"\n" for numbers in rows)
+    for place, taken, put in changes:
+        place %= len(block) - 1
+        block = block[:place] + put.encode() + block[place + taken :]
+    table = read(keys, block)
+    if table is not None:
+        assert table == said(keys, block.removesuffix(b"\n").split(b"\n"))
+
+
+def test_moved_signs_zeros_and_digits_of_names_are_seen() -> None:
+    keys = ["a1b"]
+    line = ev.encode(row(keys, 7, 1.5, 0.5)) + b"\n"
+    assert read(keys, 3 * line) is not None
+    assert read(keys, 2 * line + line.replace(b":0.5", b":-0.5")) is not None
+    for was, becomes in (
+        (b"a1b", b"a2b"),
+        (b"a1b", b"ab1"),
+        (b"a1b", b"a11b"),
+        (b"a1b", b"a-1b"),
+        (b":0.5", b":00.5"),
+        (b":0.5", b":.55"),
+        (b":0.5", b":0.-5"),
+        (b":0.5", b":--0.5"),
+        (b'"at":1.5', b'"at":-1.5'),
+        (b'"at":1.5', b'"at":111111111111.5'),
+        (b'"step":7', b'"step":-7'),
+        (b'"step":7', b'"step":07'),
+        (b'"steps":8', b'"steps":8888888888888888888'),
+        (b"}\n", b"}-\n"),
+        (b"{", b"-{"),
+    ):
+        assert was in line
+        for lines in ([line, line.replace(was, becomes, 1)], [line.replace(was, becomes, 1), line]):
+            assert read(keys, b"".join(lines)) is None, becomes
