@@ -25,6 +25,13 @@ class PaintingApp(KeysInOrder):
         self.wants_picture = True
         self.screen.check_idle()
 
+    def action_command_palette(self) -> None:
+        """Open Textual's list of commands."""
+        from tui.screens.command_palette import PaintedPalette
+
+        if self.use_command_palette and not isinstance(self.screen, PaintedPalette):
+            self.push_screen(PaintedPalette(id="--command-palette"))
+
     @property
     def _background_screens(self) -> list[Screen[Any]]:
         """Textual has a screen painted whenever something changes on one below it, also if nothing shows through."""

@@ -28,6 +28,8 @@ MOST_LAYOUTS = 4
 class PaintedOnce(_Base):
     """Mixed into a screen: takes out what Textual styles, lays out and paints again, for the same picture."""
 
+    _is_new = False
+    """Whether it is on the screen, and has not been painted yet."""
     _is_laid_out = True
     """False while a layout may call for another one: painting waits for the last."""
 
@@ -43,7 +45,7 @@ class PaintedOnce(_Base):
     def _on_screen_resume(self, event: events.ScreenResume) -> None:
         """A new screen is laid out at once, and again with what comes to it meanwhile: the first waits for that."""
         if not self._compositor.size:
-            event.refresh_styles = False
+            event.refresh_styles, self._is_new = False, True
             self._size = self.app.size
             self.refresh(layout=True)
 
@@ -54,9 +56,9 @@ class PaintedOnce(_Base):
             return
         if app.is_busy:
             event.prevent_default()
-        elif app.wants_picture and self is app.screen:
+        elif (app.wants_picture or self._is_new) and self is app.screen:
             event.prevent_default()
-            app.wants_picture = False
+            app.wants_picture = self._is_new = False
             self._come_round(ROUNDS)
 
     def _come_round(self, rounds: int) -> None:
