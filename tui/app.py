@@ -24,8 +24,8 @@ from textual.worker import WorkerFailed
 
 from engine.run_folder import RunFolder, RunFolderError, create_run
 from engine.text import plain
+from tui.key_order import KeysInOrder
 from tui.launcher import Launcher
-from tui.painting_app import PaintingApp
 from tui.parting import parting_words
 from tui.screens.home import HomeScreen
 from tui.settings import load_theme, save_theme
@@ -71,7 +71,7 @@ def _tame_garbage_collection() -> None:
     gc.enable()
 
 
-class DltuiApp(PaintingApp):
+class DltuiApp(KeysInOrder):
     """Home, Configure and Run, over one folder of runs."""
 
     TITLE = "dltui"
@@ -153,6 +153,11 @@ class DltuiApp(PaintingApp):
         cause = error.error if isinstance(error, WorkerFailed) else error
         if self.is_running or not isinstance(cause, NoMatches):
             super()._handle_exception(error)
+
+    @property
+    def width_class(self) -> str:
+        """The class that `HORIZONTAL_BREAKPOINTS` will give a screen; one that has it already is styled only once."""
+        return "-wide" if self.size.width >= WIDE_FROM else "-narrow"
 
     # --- what screens ask for -----------------------------------------------------------------------------------------
 

@@ -7,7 +7,6 @@ before it has taken effect.
 
 from __future__ import annotations
 
-import time
 from collections import deque
 
 from textual import events
@@ -16,9 +15,6 @@ from textual.message import Message
 
 PATIENCE_S = 0.5
 """A key whose widget was removed meanwhile never reports back; the next one waits no longer than this."""
-
-BURST_S = 0.2
-"""Who keeps a key pressed on a machine that is slower than its repetition wants to see something before the end."""
 
 
 class KeySettled(Message, bubble=True):
@@ -36,12 +32,6 @@ class KeysInOrder(App[None]):
     _in_flight = 0
     """Number of the key that is on its way; 0 if there is none."""
     _passed_on = 0
-    _busy_until_s = 0.0
-
-    @property
-    def is_busy(self) -> bool:
-        """Whether a key has not taken effect yet, of a burst that has not gone on for long."""
-        return self._in_flight > 0 and time.monotonic() < self._busy_until_s
 
     async def on_event(self, event: events.Event) -> None:
         """Textual's entry point for everything that comes from the terminal."""
@@ -51,25 +41,19 @@ class KeysInOrder(App[None]):
             self._held_back.append(event)
         else:
             self._held_back = deque()
-            self._busy_until_s = time.monotonic() + BURST_S
             await self._pass_on(event)
 
     async def on_key_settled(self, message: KeySettled) -> None:
         """Pass on the next key."""
         await self._settle(message.number)
 
-    def keys_have_settled(self) -> None:
-        """Called when a key has taken effect and no other one waits."""
-
     async def _pass_on(self, key: events.Key) -> None:
         target = self.focused or self.screen
-        self._passed_on += 1
-        number = self._in_flight = self._passed_on
         await super().on_event(key)
         if not key.is_forwarded:  # a priority binding has dealt with it already
-            self._in_flight = 0
-            self.keys_have_settled()
             return
+        self._passed_on += 1
+        number = self._in_flight = self._passed_on
         target.post_message(KeySettled(number))
         self.set_timer(PATIENCE_S, lambda: self._settle(number))
 
@@ -79,5 +63,3 @@ class KeysInOrder(App[None]):
         self._in_flight = 0
         while self._held_back and not self._in_flight:
             await self._pass_on(self._held_back.popleft())
-        if not self._in_flight:
-            self.keys_have_settled()

@@ -28,7 +28,6 @@ from presets import Preset
 from presets.loader import find_preset
 from tui.draft import Check, Draft, RunSize, run_size
 from tui.paths import shown
-from tui.screens.painted_once import PaintedOnce
 from tui.widgets.form_field import CHANGED, FormField
 from tui.widgets.form_layers import LayersPane, LayersScreen, LayersView
 from tui.widgets.form_section import FormSection
@@ -44,7 +43,7 @@ WIDE_FROM, TALL_FROM = 110, 34
 NOTHING_WHILE_WRONG = "Nothing to be seen while a value is wrong."
 
 
-class ConfigureScreen(PaintedOnce, Screen[None]):
+class ConfigureScreen(Screen[None]):
     """The form for one run, starting from a preset; changes are kept until the UI ends."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -97,6 +96,7 @@ class ConfigureScreen(PaintedOnce, Screen[None]):
 
     def compose(self) -> ComposeResult:
         """Fields in two columns, and beside them what helps to fill them in."""
+        self.add_class(self.dltui.width_class, update=False)
         self._draft: Draft = self.dltui.draft_for(self._preset, self._origin)
         with Horizontal(id="configure"):
             with Vertical(id="main"):

@@ -29,7 +29,6 @@ from tui.screens.home_about import described
 from tui.screens.home_keys import KEYS
 from tui.screens.home_runs import preset_of, remove
 from tui.screens.home_search import is_called, matches
-from tui.screens.painted_once import PaintedOnce
 from tui.widgets.home_lists import PresetList, RunList
 from tui.widgets.key_footer import KeyFooter
 
@@ -47,7 +46,7 @@ RESUMABLE = frozenset({"stopped", "failed", "died"})
 NO_RUNS = "No runs yet.\n\nChoose a preset and press Enter: its run appears here, with its progress."
 
 
-class HomeScreen(PaintedOnce, Screen[None]):
+class HomeScreen(Screen[None]):
     """Presets, runs, and what is known of the one the highlight is on.
 
     Args:
@@ -79,6 +78,7 @@ class HomeScreen(PaintedOnce, Screen[None]):
 
     def compose(self) -> ComposeResult:
         """A search line that is hidden until wanted, three panes, the keys."""
+        self.add_class(self.dltui.width_class, update=False)
         if self._is_bare and self._furnishing is None:
             return
         with Horizontal(id="search-line"):

@@ -21,7 +21,6 @@ from engine.run_folder import RunFolder
 from engine.run_state import ENDED
 from tui.run_follower import RunFollower
 from tui.screens import run_asks
-from tui.screens.painted_once import PaintedOnce
 from tui.screens.run_ask import RunAsk
 from tui.screens.run_asks import Ask
 from tui.screens.run_charts import SCALES, SMOOTHINGS, ChartSettings, RunCharts
@@ -49,7 +48,7 @@ FIRST_LOOK_S = 0.2
 LR_FACTOR = 10**0.1
 
 
-class RunScreen(PaintedOnce, Screen[None]):
+class RunScreen(Screen[None]):
     """Charts, pictures, gauges and the log of one run, live.
 
     Args:
@@ -97,6 +96,7 @@ class RunScreen(PaintedOnce, Screen[None]):
 
     def compose(self) -> ComposeResult:
         """Header, banner, panes, keys."""
+        self.add_class(self.dltui.width_class, update=False)
         yield RunHeader(self.folder.name, id="run-header")
         yield Static(id="run-banner", markup=False)
         yield PaneTabs(id="run-tabs")

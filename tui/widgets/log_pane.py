@@ -67,16 +67,11 @@ class LogPane(ScrollView, can_focus=True):
         """All that is shown, for tests and for copying."""
         return "\n".join(text for _, text, _ in self._wrapped)
 
-    def _size_updated(self, size: Size, virtual_size: Size, container_size: Size, layout: bool = True) -> bool:
-        """Wrap to a new width while everything is laid out for it: how much there is to scroll belongs to that."""
-        is_new = super()._size_updated(size, virtual_size, container_size, layout)
+    def on_resize(self) -> None:
+        """Wrap to the new width, and keep the end in view where it was."""
         if self._wrapped_for != self._text_width:
             self._wrap()
-        return is_new
-
-    def on_resize(self) -> None:
-        """Keep the end in view where it was."""
-        if self._follows_end:
+        elif self._follows_end:
             self.call_after_refresh(self._keep_end)
 
     def watch_scroll_y(self, old_value: float, new_value: float) -> None:

@@ -11,14 +11,13 @@ from textual.geometry import Region
 from textual.strip import Strip
 from textual.widget import Widget
 
-from tui.widgets.given_size import GivenSize
 from tui.widgets.palette import Palette, palette_of
 from tui.widgets.plot import Drawing
 
 _NOTHING = Content("")
 
 
-class Picture(GivenSize, Widget, can_focus=True):
+class Picture(Widget, can_focus=True):
     """Keeps its strips until `redraw`, another size or another theme."""
 
     ALLOW_SELECT = False

@@ -9,7 +9,6 @@ from textual.content import Content
 from textual.widget import Widget
 
 from engine.run_state import Status
-from tui.widgets.given_size import GivenSize
 from tui.widgets.home_rows import STATUS_LOOKS
 from tui.widgets.narrow import narrow
 
@@ -35,7 +34,7 @@ class Facts:
     """Name and value, the most important first; what has no room is left out from the end."""
 
 
-class RunHeader(GivenSize, Widget):
+class RunHeader(Widget):
     """Three lines: name and state, progress, gauges."""
 
     ALLOW_SELECT = False
