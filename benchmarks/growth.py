@@ -1,11 +1,12 @@
 """Cost as work grows: `python -m benchmarks.growth [--quick] [--steps N]`.
 
 Logs are written as an engine writes them, with heartbeats, epochs and evaluations among their rows. They are read
-beside the real application, headless, in a process of its own, five times: the time until all is known, and the longest
-that the event loop was kept from its turn; and they are shown by it: the memory of the process. A redraw is measured
-from a new row to the finished lines of a chart, in seconds of the thread, medians of 50. For a day of logging real
-presets train for a while as in a run that takes a day, and what they log from their fifth second on goes on for a day;
-pictures are drawn less often as an engine grows older, as engine/figure_studio.py says.
+beside the real application, headless, in a process of its own, five times: the time until all is known, and the
+longest that the event loop was kept from its turn; and they are shown by it: the memory of the process. A redraw is
+measured from a new row to the finished lines of a chart, in seconds of the thread, medians of 50, in three rounds in
+turns. For a day of logging real presets train for a while as in a run that takes a day, and what they log from their
+fifth second on goes on for a day; pictures are drawn less often as an engine grows older, as engine/figure_studio.py
+says.
 Memory over many steps is that of an engine that trains linear-regression-synthetic with automatic rows, and of a
 headless application that shows it meanwhile.
 """
@@ -28,7 +29,7 @@ from typing import Any
 
 from benchmarks.made_logs import started
 from benchmarks.memory import MIB, SIZE, Rows, over_steps, over_time, reached, resident_bytes
-from benchmarks.tables import keep
+from benchmarks.tables import keep, ratio
 from engine import events as ev
 from engine.places import data_dir
 from engine.run_folder import RunFolder, create_run
@@ -82,13 +83,13 @@ def _opening(runs: Path, count: int) -> Rows:
 
 
 def _redrawing(runs: Path, counts: list[int]) -> Rows:
-    folders = [write_run(runs, count) for count in counts]
-    measured = {count: _in_process("redraw", folder, count) for count, folder in zip(counts, folders, strict=True)}
+    folders = {count: write_run(runs, count) for count in counts}
+    rounds = [{count: _in_process("redraw", folder, count) for count, folder in folders.items()} for _ in range(3)]
     rows = []
-    for way in measured[counts[0]]:
-        took_ms = [measured[count][way] * 1e3 for count in counts]
-        most = max(took_ms[1:]) / took_ms[0]
-        figure = " / ".join(f"{one:.1f}" for one in took_ms) + f" ms, ratio {most:.2f}"
+    for way in _WAYS:
+        took_ms = {count: [1e3 * one[count][way] for one in rounds] for count in counts}
+        most = max(ratio(took_ms[count], took_ms[counts[0]]) for count in counts[1:])
+        figure = " / ".join(f"{statistics.median(one):.1f}" for one in took_ms.values()) + f" ms, ratio {most:.2f}"
         what = f"redraw {way}, {' / '.join(f'{count:,}' for count in counts)} rows"
         rows.append(reached(what, figure, "ratio 1.25", most < 1.25))
     return rows
