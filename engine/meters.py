@@ -54,7 +54,7 @@ class Meter:
         self._rows: list[_Row] = []
         self._gauge_keys: tuple[str, ...] = ()
         self._row_began_s = self._flushed_s = 0.0
-        self._held_bytes = 0
+        self._held_bytes = self._step_bytes = 0
 
     def restart(self, elapsed_s: float) -> None:
         """Begin to count at training time `elapsed_s`."""
@@ -97,9 +97,12 @@ class Meter:
         measured = self._task.measure_rows([row.observations for row in rows])
         numbers = to_floats([*measured.values(), *(row.gauges for row in rows if row.gauges is not None)])
         gauges = iter(numbers[len(measured) * len(rows) :])
-        for place, row in enumerate(rows):
-            values = dict(zip((f"train/{key}" for key in measured), numbers[place :: len(rows)], strict=False))
-            values |= {key: next(gauges) for key in self._gauge_keys}
+        keys = [f"train/{key}" for key in measured]
+        columns = [numbers[first : first + len(rows)] for first in range(0, len(keys) * len(rows), len(rows))]
+        for row, *found in zip(rows, *columns, strict=True):
+            values = dict(zip(keys, found, strict=True))
+            for key in self._gauge_keys:
+                values[key] = next(gauges)
             self._publish(
                 MetricsLogged(
                     step=row.step, steps=row.steps, elapsed_s=round(row.elapsed_s, 4), lr=row.lr, values=values
@@ -109,8 +112,10 @@ class Meter:
                 raise NotFinite(row.step, row.steps, row.lr)
 
     def _close_row(self, step: int, elapsed_s: float, lr: float) -> None:
+        if not self._rows:
+            self._step_bytes = sum(kept.nbytes for kept in self._observations[-1].values())
+        self._held_bytes += len(self._observations) * self._step_bytes
         self._rows.append(_Row(step, len(self._observations), elapsed_s, lr, self._observations, self._gauges()))
-        self._held_bytes += len(self._observations) * sum(kept.nbytes for kept in self._observations[-1].values())
         self._observations = []
         self._row_began_s = elapsed_s
 
@@ -119,7 +124,9 @@ class Meter:
         gauges = self._task.gauges()
         self._gauge_keys = tuple(gauges)
         with torch.no_grad():
-            return torch.stack([gauge.reshape(()) for gauge in gauges.values()]) if gauges else None
+            return (
+                torch.stack([one if one.ndim == 0 else one.reshape(()) for one in gauges.values()]) if gauges else None
+            )
 
 
 class NotFinite(ArithmeticError):
