@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
+import subprocess
 from pathlib import Path
 
 import pytest
 
 from engine.places import runs_dir
 from engine.run_folder import RunFolder
-from tests.e2e.processes import dltui, shown, wait_until
+from tests.e2e.processes import DLTUI, dltui, shown, wait_until
 from tests.engine.user_code import NET, write
 
 PRESET = """
@@ -35,7 +36,10 @@ FALL = """
 def detached(folder: Path, fall: str) -> Path:
     """The folder of a run that was trained in the background until its network fell."""
     write(folder, NET.partition("    def forward")[0] + FALL.format(fall) + "\ndef load" + NET.partition("def load")[2])
-    dltui("train", str(write(folder, PRESET, "my.toml")), "--name", "r", "--detach")
+    command = [*DLTUI, "train", str(write(folder, PRESET, "my.toml")), "--name", "r", "--detach"]
+    started = subprocess.run(command, capture_output=True, text=True, timeout=120, stdin=subprocess.DEVNULL)
+    # what falls before anybody has looked has never started
+    assert started.returncode == 0 or "has not started: " in started.stderr, started.stderr
     wait_until(lambda: not RunFolder(runs_dir() / "r").holder(), "the end of the run")
     return runs_dir() / "r"
 

@@ -119,6 +119,7 @@ def test_an_engine_that_is_halted_on_this_machine_is_not_taken_for_dead(
     engine = hold(folder, NO_FLOCK)
     assert line_of(engine) == "held"
     engine.send_signal(signal.SIGSTOP)
+    os.waitpid(engine.pid, os.WUNTRACED)
     os.utime(folder.path / "lock", (0, 0))
     assert f"pid {engine.pid} on " in (folder.holder() or "")
     with pytest.raises(RunLocked, match=f"pid {engine.pid} on "):
@@ -165,6 +166,7 @@ def test_an_engine_whose_run_was_taken_notices_and_says_where_it_goes_on(
     engine = hold(folder, NO_FLOCK, on_host("far-away"))
     assert line_of(engine) == "held"
     engine.send_signal(signal.SIGSTOP)
+    os.waitpid(engine.pid, os.WUNTRACED)  # it may still give a sign before the signal comes to it
     lock = folder.lock()
     engine.send_signal(signal.SIGCONT)
     said = line_of(engine)
