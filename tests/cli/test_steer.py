@@ -22,8 +22,9 @@ Refused = Callable[..., str]
 @contextmanager
 def engine(folder: RunFolder, *answer: ev.AnyEvent, asked: list[cmd.AnyCommand] | None = None) -> Iterator[None]:
     """Holds the run's lock and answers the next command with `answer`."""
-    lock, reader, done = folder.lock(), folder.read_commands(), threading.Event()
-    list(reader.read_all())  # what was asked before is not this engine's business
+    reader, done = folder.read_commands(), threading.Event()
+    list(reader.read_all())  # what was asked before is not this engine's business; who sees the lock asks this one
+    lock = folder.lock()
 
     def obey() -> None:
         while not done.is_set():

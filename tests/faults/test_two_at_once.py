@@ -63,6 +63,7 @@ def test_an_engine_that_wakes_up_after_its_run_was_taken_stops_and_writes_nothin
     first = host(run, env=altered(tmp_path / "env-1", QUICK, NO_FLOCK, on_host("far-away")))
     wait_until(lambda: b"CheckpointSaved" in log.read_bytes(), "a checkpoint")
     first.send_signal(signal.SIGSTOP)
+    os.waitpid(first.pid, os.WUNTRACED)
     second = host(run, env=altered(tmp_path / "env-2", QUICK, NO_FLOCK, on_host("nearby")))
     wait_until(lambda: log.read_bytes().count(b"RunStarted") == 2, "the second engine's start")
     first.send_signal(signal.SIGCONT)
