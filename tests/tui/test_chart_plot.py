@@ -10,7 +10,7 @@ from hypothesis.extra import numpy as hnp
 
 from tui.widgets.curves import Curve, Role
 from tui.widgets.extents import Look, Mark, Marker
-from tui.widgets.plot import Drawing, draw_chart
+from tui.widgets.plot import Drawing, _axes, _frame, _Place, draw_chart
 from tui.widgets.raster import Raster
 
 
@@ -128,6 +128,22 @@ def test_two_curves_share_a_cell_without_wiping_each_other_out() -> None:
     for before, after in zip(alone, both, strict=True):
         if "\u2801" <= before <= "\u28ff" and "\u2801" <= after <= "\u28ff":
             assert ord(before) & ~ord(after) == 0
+
+
+places = st.lists(
+    st.builds(
+        _Place, st.floats(0, 1) | st.sampled_from([0.0, 1.0]), st.text("0123456789.,ke-", min_size=1, max_size=8)
+    ),
+    max_size=8,
+).map(lambda ticks: tuple(sorted(ticks)))
+
+
+@settings(max_examples=200, deadline=None)
+@given(width=st.integers(22, 200), height=st.integers(5, 60), x_ticks=places, y_ticks=places)
+def test_axes_are_those_of_a_whole_chart(
+    width: int, height: int, x_ticks: tuple[_Place, ...], y_ticks: tuple[_Place, ...]
+) -> None:
+    assert tuple(_axes(width, height, x_ticks, y_ticks)) == _frame(width, height, x_ticks, y_ticks)
 
 
 def test_small_charts_give_up_axes_before_curves() -> None:

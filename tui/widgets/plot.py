@@ -19,6 +19,8 @@ from tui.widgets.raster import RAW, Raster
 from tui.widgets.ticks import Tick, linear_ticks, log_ticks, time_ticks
 
 _LABEL_LIMIT = 16
+_NARROWEST = 2
+"""Columns or lines of a chart beside an axis that is drawn alone."""
 _ROLES = tuple(Role)
 """By number: asking the enumeration for each run is dear."""
 _SAME = re.compile(rb"(.)\1*", re.DOTALL)
@@ -92,7 +94,7 @@ class _Canvas:
 
     def _canvas(self) -> tuple[Cells, Roles]:
         """Axes and curves."""
-        frame = _axes(self.width, self.height, *self._places()) if self.has_axes else (" " * self.width,) * self.height
+        frame = _axes(self.width, self.height, *self._places()) if self.has_axes else [" " * self.width] * self.height
         cells = [list(row) for row in frame]
         roles = [bytearray(self.width) for _ in frame]
         for column, row, char, role in self.raster.cells():
@@ -223,9 +225,23 @@ class _Place(NamedTuple):
     label: str
 
 
+def _axes(width: int, height: int, x_ticks: tuple[_Place, ...], y_ticks: tuple[_Place, ...]) -> list[str]:
+    """Lines of a chart from the top, with axes and nothing else.
+
+    plotext's time goes by the chart's area. So it draws each axis on the narrowest chart that has it; and while that
+    along the bottom moves with every step of a live run, the upright one mostly stays as it is.
+    """
+    names = max((len(tick.label) for tick in y_ticks), default=0)
+    below = 1 + bool(x_ticks)
+    upright = _frame(names + 1 + _NARROWEST, height - below + 1, (), y_ticks)
+    along = _frame(width, _NARROWEST + below, x_ticks, (_Place(1.0, " " * names),) if names else ())
+    room = " " * (width - names - 1)
+    return [line[: names + 1] + room for line in upright[:-1]] + list(along[_NARROWEST:])
+
+
 @lru_cache(64)
-def _axes(width: int, height: int, x_ticks: tuple[_Place, ...], y_ticks: tuple[_Place, ...]) -> tuple[str, ...]:
-    """Lines of a chart from the top, with axes and nothing else: in a live chart they mostly stay as they are."""
+def _frame(width: int, height: int, x_ticks: tuple[_Place, ...], y_ticks: tuple[_Place, ...]) -> tuple[str, ...]:
+    """Lines of an empty chart from the top."""
     monitor = monitor_class()
     monitor.set_date(date_class())
     monitor.set_size([width, height])
