@@ -7,10 +7,13 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 from rich.segment import Segment
+from textual._compositor import Compositor, ReflowResult
 from textual.app import ComposeResult
 from textual.content import Content
+from textual.geometry import Region, Size
 from textual.screen import ModalScreen, Screen
 from textual.strip import Strip
+from textual.widget import Widget
 from textual.widgets import Label
 
 from tests.tui.stage import Stage
@@ -96,6 +99,44 @@ async def test_a_new_title_paints_its_border_and_nothing_else() -> None:
             assert title in app.text().splitlines()[0]
             assert "by step" in app.text().splitlines()[-1]
         assert picture.painted == []
+
+
+class AsTextualDoes(Lettered):
+    """The same picture, each line framed by Textual."""
+
+    render_lines = Widget.render_lines
+    get_line_filters = Widget.get_line_filters
+
+
+async def through_its_life(picture: Lettered) -> list[list[Segment]]:
+    """All lines of the screen after each thing that changes how `picture` is framed."""
+    app, seen = Stage(picture), list[list[Segment]]()
+
+    def reverse() -> None:
+        picture.letters.reverse()
+        picture.redraw()
+
+    async with app.run_test(size=(20, 8)) as pilot:
+        for change in (
+            picture.focus,
+            picture.blur,
+            lambda: picture.entitle(Content("loss"), Content("by step")),
+            lambda: setattr(app, "theme", THEMES[1].name),
+            reverse,
+            lambda: setattr(picture.styles, "padding", 1),
+        ):
+            change()
+            await pilot.pause()
+            seen += [list(strip) for strip in app.screen._compositor.render_strips()]
+    return seen
+
+
+@pytest.mark.parametrize("no_color", ["", "1"])
+async def test_a_frame_is_as_textual_draws_it(no_color: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("NO_COLOR", no_color)
+    ours, theirs = await through_its_life(Lettered()), await through_its_life(AsTextualDoes())
+    assert len(ours) == 6 * 8
+    assert ours == theirs
 
 
 async def test_another_size_or_theme_is_drawn_anew() -> None:
@@ -186,13 +227,33 @@ async def test_what_lies_behind_a_window_is_dimmed_as_textual_does(background: s
     assert seen[0] == seen[1]
 
 
+async def test_a_window_is_laid_out_less_often_than_by_textual(monkeypatch: pytest.MonkeyPatch) -> None:
+    laid_out = []
+    reflow = Compositor.reflow
+
+    def note(self: Compositor, parent: Widget, size: Size) -> ReflowResult:
+        laid_out.append(type(parent))
+        return reflow(self, parent, size)
+
+    monkeypatch.setattr(Compositor, "reflow", note)
+    for window in (Theirs(), Ours()):
+        app = Stage(Lettered())
+        async with app.run_test(size=(40, 6)) as pilot:
+            app.push_screen(window)
+            await pilot.pause()
+            await pilot.resize_terminal(44, 6)
+            await pilot.pause()
+            assert window.size.width == 44
+    assert 0 < laid_out.count(Ours) < laid_out.count(Theirs)
+
+
 async def test_a_window_that_is_painted_after_it_closed_has_nothing_behind() -> None:
     app = Stage(Lettered())
     async with app.run_test(size=(40, 6)) as pilot:
         window = Ours()
         app.push_screen(window)
         await pilot.pause()
-        assert "a" * 9 in window.render_line(1).text
+        line = Region(0, 1, 40, 1)
+        assert ["a" * 9 in strip.text for strip in window.render_lines(line)] == [True]
         await app.pop_screen()
-        window._behind = None  # as at the start of a painting
-        assert window.render_line(1).text.strip() == ""
+        assert [strip.text.strip() for strip in window.render_lines(line)] == [""]

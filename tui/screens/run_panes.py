@@ -90,6 +90,9 @@ class PaneTabs(Static):
 class PaneGrid(Container):
     """Holds the panes, and shows the page of them that the active one is on."""
 
+    BLANK = True
+    """Panes cover all of it: not a line of its own need be worked out."""
+
     DEFAULT_CSS = """
     PaneGrid { layout: grid; height: 1fr; width: 1fr; grid-size: 1 1; grid-gutter: 0; }
     """

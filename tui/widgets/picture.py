@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from itertools import zip_longest
 from typing import Any
 
 from rich.segment import Segment
 from textual.content import Content
-from textual.geometry import Region
+from textual.filter import ANSIToTruecolor, LineFilter
+from textual.geometry import Region, Spacing
 from textual.strip import Strip
 from textual.widget import Widget
 
@@ -15,6 +17,7 @@ from tui.widgets.palette import Palette, palette_of
 from tui.widgets.plot import Drawing
 
 _NOTHING = Content("")
+_FRAME = Spacing.all(1)
 
 
 class Picture(Widget, can_focus=True):
@@ -41,6 +44,9 @@ class Picture(Widget, can_focus=True):
         self._strips: list[Strip] = []
         self._drawn_for: tuple[object, ...] = ()
         self._entitled: dict[str, Content] = {}
+        self._framed: dict[int, Strip] = {}
+        """Lines of the widget, frame and all, as they were last painted."""
+        self._sides: tuple[Segment, Segment] | None = None
 
     def draw(self, width: int, height: int, palette: Palette) -> list[Strip]:
         """The picture for a size of at least 1 by 1."""
@@ -79,7 +85,48 @@ class Picture(Widget, can_focus=True):
 
     def refresh(self, *regions: Region, **how: Any) -> Picture:
         """Textual repaints the whole widget for a word in its border; here it is that line."""
-        return super().refresh(*(regions or self._border_line), **how)
+        regions = regions or self._border_line
+        if regions:
+            for region in regions:
+                for y in region.line_range:
+                    self._framed.pop(y + _FRAME.top, None)
+        else:
+            self._framed, self._sides = {}, None
+        return super().refresh(*regions, **how)
+
+    def get_line_filters(self) -> Sequence[LineFilter]:
+        """What is done to every line. All colours are given as red, green and blue already: none need be looked up."""
+        return [each for each in super().get_line_filters() if not isinstance(each, ANSIToTruecolor)]
+
+    def render_lines(self, crop: Region) -> list[Strip]:
+        """The lines of the picture in their frame.
+
+        Textual works out both sides of the frame for every line, which takes longer than the picture. Here it does so
+        for one, and the others get the same.
+        """
+        width, height = self.outer_size
+        if self.gutter != _FRAME or crop.bottom > height:
+            return super().render_lines(crop)
+        strips = [self._framed.get(y) or self._frame(y, width, height) for y in crop.line_range]
+        return strips if crop.column_span == (0, width) else [strip.crop(*crop.column_span) for strip in strips]
+
+    def _frame(self, y: int, width: int, height: int) -> Strip:
+        is_inside = 0 < y < height - 1
+        if is_inside and self._sides is not None:
+            left, right = self._sides
+            strip = Strip([left, *self._filtered(self.render_line(y - 1)), right], width)
+        else:
+            [strip] = super().render_lines(Region(0, y, width, 1))
+            if is_inside:
+                left, *_, right = strip
+                self._sides = left, right
+        self._framed[y] = strip
+        return strip
+
+    def _filtered(self, strip: Strip) -> Strip:
+        for each in self.get_line_filters():
+            strip = strip.apply_filter(each, self.background_colors[1])
+        return strip
 
     def render_line(self, y: int) -> Strip:
         """One line of the picture."""
