@@ -7,6 +7,7 @@ before it has taken effect.
 
 from __future__ import annotations
 
+import time
 from collections import deque
 
 from textual import events
@@ -32,12 +33,16 @@ class KeysInOrder(App[None]):
     _in_flight = 0
     """Number of the key that is on its way; 0 if there is none."""
     _passed_on = 0
+    key_came_at_s = 0.0
+    """When the last key came, as `time.monotonic` counts."""
 
     async def on_event(self, event: events.Event) -> None:
         """Textual's entry point for everything that comes from the terminal."""
         if not isinstance(event, events.Key) or event.is_forwarded:
             await super().on_event(event)
-        elif self._in_flight:
+            return
+        self.key_came_at_s = time.monotonic()
+        if self._in_flight:
             self._held_back.append(event)
         else:
             self._held_back = deque()

@@ -365,6 +365,29 @@ async def test_another_pane_or_axis_is_shown_without_painting_the_whole_screen(
         assert painted == []
 
 
+async def test_panes_that_stay_in_sight_are_not_drawn_anew_because_others_come(
+    opened: Opener, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with opened(scenes.classifier) as table:
+        offered = list[str | None]()
+        monkeypatch.setattr(RunScreen, "refresh_view", lambda *_, **__: None)
+        monkeypatch.setattr(Chart, "offer", lambda chart, *_, **__: offered.append(chart.id))
+        await table.pilot.press("2", "3", "1", "z")
+        assert offered == []
+        await table.pilot.press("z")
+        assert offered == ["run-metric"]
+
+
+async def test_the_curves_give_way_to_a_key_once(opened: Opener, monkeypatch: pytest.MonkeyPatch) -> None:
+    async with opened(scenes.classifier) as table:
+        refreshed = list[str]()
+        table.app.key_came_at_s = float("inf")  # as if a key were held down
+        monkeypatch.setattr(RunScreen, "refresh_view", lambda *_, **__: refreshed.append("again"))
+        for _ in range(4):
+            table.screen._refresh_in_turn()
+        assert refreshed == ["again"] * 2
+
+
 async def test_zoom_styles_no_widget_anew(opened: Opener, monkeypatch: pytest.MonkeyPatch) -> None:
     async with opened(scenes.classifier) as table:
         styled, shown = list[DOMNode](), table.app.screen

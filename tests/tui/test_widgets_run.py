@@ -179,6 +179,10 @@ async def test_a_chart_whose_drawing_is_dear_is_drawn_less_often(monkeypatch: py
         chart.offer(3, lambda: content([2.0, 3.0]), urgent=True)
         await pilot.pause()
         assert "3.000" in "\n".join(app.lines())
+        monkeypatch.setattr(chart, "_due_at_s", drawn_at + 1000)
+        chart.offer(4, lambda: content([2.0, 4.0]), look="log y")
+        await pilot.pause()
+        assert "4.000" in "\n".join(app.lines())
 
 
 async def test_a_chart_says_what_could_not_be_drawn() -> None:

@@ -23,14 +23,14 @@ from tui.run_follower import RunFollower
 from tui.screens import run_asks
 from tui.screens.run_ask import RunAsk
 from tui.screens.run_asks import Ask
-from tui.screens.run_charts import SCALES, SMOOTHINGS, ChartSettings, RunCharts
+from tui.screens.run_charts import ChartSettings, RunCharts
 from tui.screens.run_facts import banner, header_facts, log_key, log_lines
 from tui.screens.run_keys import KEYS
 from tui.screens.run_overlay import Overlay, find_overlay
 from tui.screens.run_panes import PaneGrid, PaneTabs, slots_for
 from tui.screens.run_pictures import RunPictures
 from tui.screens.run_steering import Steering
-from tui.widgets.chart import MARKERS, Chart, default_marker
+from tui.widgets.chart import Chart, default_marker
 from tui.widgets.figure_view import FigureView
 from tui.widgets.key_footer import KeyFooter
 from tui.widgets.log_pane import LogPane
@@ -43,6 +43,8 @@ POLL_S = 0.1
 FIRST_POLL_S = 0.02
 """As long as there is no curve, somebody waits for its beginning."""
 REFRESH_S = 0.25
+KEY_FIRST_S = 0.06
+"""So soon after a key the screen is not refreshed in turn: what the key asked for is still being painted."""
 FIRST_LOOK_S = 0.2
 """A disk that answers within so long has its curves in the first picture."""
 LR_FACTOR = 10**0.1
@@ -57,6 +59,8 @@ class RunScreen(Screen[None]):
     """
 
     AUTO_FOCUS = "#run-loss"
+    BLANK = True
+    """What is on it covers all of it."""
     DEFAULT_CSS = """
     RunScreen {
         layout: vertical;
@@ -79,6 +83,7 @@ class RunScreen(Screen[None]):
         self._stop_is_asked = False
         self._active = "run-loss"
         self._is_zoomed = False
+        self._gave_way = False
         self._shown: set[str] = set()
         self._pictures = RunPictures(self.follower, self._charts.figure_in_second_pane)
         self._log_shown: tuple[object, ...] = ()
@@ -113,7 +118,7 @@ class RunScreen(Screen[None]):
         self.run_worker(self._follow(), group="follow", exclusive=True)
         with suppress(TimeoutError):
             await asyncio.wait_for(self._has_looked.wait(), FIRST_LOOK_S)
-        self.set_interval(REFRESH_S, self.refresh_view)
+        self.set_interval(REFRESH_S, self._refresh_in_turn)
         self.call_after_refresh(self._begin_config)
 
     async def _follow(self) -> None:
@@ -144,12 +149,22 @@ class RunScreen(Screen[None]):
 
     @on(ScreenResume)
     def _show_at_once(self) -> None:
-        self.refresh_view(urgent=True)
+        self.refresh_view()
+
+    def _refresh_in_turn(self) -> None:
+        """What a key asked for is painted first; but nobody who holds a key down is to miss the curves."""
+        self._gave_way = not self._gave_way and time.monotonic() - self.dltui.key_came_at_s < KEY_FIRST_S
+        if not self._gave_way:
+            self.refresh_view()
 
     # --- what is shown --------------------------------------------------------------------------------------------
 
     def refresh_view(self, urgent: bool = False) -> None:
-        """Show what has changed; called four times a second, and at once after a key."""
+        """Show what has changed; called four times a second, and at once after a key.
+
+        Args:
+            urgent: Whether somebody waits for the curves; they are drawn no more often than is cheap otherwise.
+        """
         if not self.is_mounted or not self.is_current or not self.app.is_running:
             return
         follower = self.follower
@@ -159,16 +174,23 @@ class RunScreen(Screen[None]):
         self.query_one(RunHeader).show(header_facts(follower, self._steering.word))
         self._show_banner()
         self.query_one(RunAsk).settle()
-        shown = self._shown = self._lay_out()
+        self._shown = self._lay_out()
+        self._fill(self._shown, urgent)
+
+    def _arrange(self) -> None:
+        """Show other panes. Those already in sight stay as they are: they are refreshed in turn."""
+        before, self._shown = self._shown, self._lay_out()
+        self._fill(self._shown - before)
+
+    def _fill(self, pane_ids: set[str], urgent: bool = False) -> None:
         for chart_id, build in (("run-loss", self._charts.loss), ("run-metric", self._charts.metric)):
-            if chart_id in shown:
-                chart = self.query_one(f"#{chart_id}", Chart)
-                chart.offer(*build(), urgent=urgent)
-        if "run-figure" in shown:
+            if chart_id in pane_ids:
+                self.query_one(f"#{chart_id}", Chart).offer(*build(), urgent=urgent)
+        if "run-figure" in pane_ids:
             self._show_figure()
-        if "run-log" in shown and log_key(follower) != self._log_shown:
-            self._log_shown = log_key(follower)
-            self.query_one(LogPane).show(log_lines(follower))
+        if "run-log" in pane_ids and log_key(self.follower) != self._log_shown:
+            self._log_shown = log_key(self.follower)
+            self.query_one(LogPane).show(log_lines(self.follower))
 
     def _show_banner(self) -> None:
         text, line = banner(self.follower, self._stop_is_asked), self.query_one("#run-banner", Static)
@@ -275,27 +297,24 @@ class RunScreen(Screen[None]):
     def action_log_y(self) -> None:
         """Switch the loss axis."""
         self._charts.settings.log_y = not self._charts.settings.log_y
-        self.refresh_view(urgent=True)
+        self.refresh_view()
 
     def action_scale(self) -> None:
         """The next x axis."""
-        settings = self._charts.settings
-        settings.scale = SCALES[(SCALES.index(settings.scale) + 1) % len(SCALES)]
-        self.refresh_view(urgent=True)
+        self._charts.settings.next_scale()
+        self.refresh_view()
 
     def action_smooth(self, direction: int) -> None:
         """More or less smoothing."""
-        settings = self._charts.settings
-        index = SMOOTHINGS.index(settings.smoothing) + direction
-        settings.smoothing = SMOOTHINGS[min(len(SMOOTHINGS) - 1, max(0, index))]
-        self.refresh_view(urgent=True)
+        self._charts.settings.smooth(direction)
+        self.refresh_view()
 
     def action_marker(self) -> None:
         """The next kind of marker."""
         settings = self._charts.settings
-        settings.marker = MARKERS[(MARKERS.index(settings.marker) + 1) % len(MARKERS)]
+        settings.next_marker()
         self._say(f"curves are drawn with {settings.marker}; DLTUI_MARKER={settings.marker} keeps it so")
-        self.refresh_view(urgent=True)
+        self.refresh_view()
 
     def action_overlay(self) -> None:
         """Draw the latest run of the preset named in the configuration behind, or stop doing so."""
@@ -305,7 +324,7 @@ class RunScreen(Screen[None]):
             self._load_overlay()
         else:
             self._charts.overlay = Overlay()
-        self.refresh_view(urgent=True)
+        self.refresh_view()
 
     def _load_overlay(self) -> None:
         self.run_worker(self._find_overlay(), group="overlay", exclusive=True)
@@ -313,7 +332,7 @@ class RunScreen(Screen[None]):
     async def _find_overlay(self) -> None:
         await self._has_config.wait()
         self._charts.overlay = await asyncio.to_thread(find_overlay, self.folder, self._charts.overlay_preset())
-        self.refresh_view(urgent=True)
+        self.refresh_view()
 
     def action_next_figure(self) -> None:
         """Show the pane of pictures, or the next picture in it."""
@@ -324,12 +343,12 @@ class RunScreen(Screen[None]):
             self._pictures.choose_next()
         else:
             self._use(self.query_one(FigureView))
-        self.refresh_view(urgent=True)
+        self.refresh_view()
 
     def action_ask(self) -> None:
         """Open the line in which the model is asked about a text."""
         self.query_one(RunAsk).open()
-        self.refresh_view(urgent=True)
+        self.refresh_view()
 
     def action_scrub(self, direction: int) -> None:
         """Show the picture of the epoch before, or after."""
@@ -339,14 +358,14 @@ class RunScreen(Screen[None]):
         if "run-figure" not in self._shown:
             self._use(self.query_one(FigureView))
         self._pictures.step(direction)
-        self.refresh_view(urgent=True)
+        self.refresh_view()
 
     def action_zoom(self) -> None:
         """Give the pane in use the whole screen."""
         self._is_zoomed = not self._is_zoomed
         # not by a class of the screen: all that is on it would be styled anew
         self.query_one(RunHeader).display = not self._is_zoomed
-        self.refresh_view(urgent=True)
+        self._arrange()
 
     def action_next_pane(self, direction: int) -> None:
         """Use the next pane."""
@@ -386,11 +405,11 @@ class RunScreen(Screen[None]):
 
     @on(Resize)
     def _fit(self) -> None:
-        self.refresh_view(urgent=True)
+        self.refresh_view()
 
     def _use(self, pane: Widget) -> None:
         self._active = pane.id or self._active
-        self.refresh_view(urgent=True)
+        self._arrange()
         pane.focus()
 
     def _ask(self, ask: Ask) -> None:

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Mapping, Sequence
-from dataclasses import astuple, dataclass
+from dataclasses import astuple, dataclass, replace
 
 from engine.run_state import RunState
 from engine.text import plain
 from tui.run_follower import RunFollower
 from tui.run_words import are_verdicts, loss_keys, measured_keys
 from tui.screens.run_overlay import Overlay
-from tui.widgets.chart import ChartContent
+from tui.widgets.chart import MARKERS, ChartContent
 from tui.widgets.curves import Curve
 from tui.widgets.extents import Look, Mark, Marker, Scale
 from tui.widgets.run_curves import fingerprint, labels_of, overlay_curve, roles_of, run_curves, run_marks
@@ -20,8 +20,8 @@ SCALES: tuple[Scale, ...] = ("steps", "epochs", "time")
 SMOOTHINGS = (0.0, 0.5, 0.8, 0.9, 0.97, 0.99)
 _MOST_CURVES = 6
 
-Offer = tuple[Hashable, Callable[[], ChartContent]]
-"""A key that changes with the content, and what makes the content."""
+Offer = tuple[Hashable, Callable[[], ChartContent], Hashable]
+"""A key that changes with the content, what makes the content, and how it is shown, as part of the key."""
 
 
 @dataclass
@@ -33,6 +33,19 @@ class ChartSettings:
     smoothing: float = 0.0
     marker: Marker = "braille"
     overlay_on: bool = False
+
+    def next_scale(self) -> None:
+        """The next x axis."""
+        self.scale = SCALES[(SCALES.index(self.scale) + 1) % len(SCALES)]
+
+    def next_marker(self) -> None:
+        """The next kind of marker."""
+        self.marker = MARKERS[(MARKERS.index(self.marker) + 1) % len(MARKERS)]
+
+    def smooth(self, direction: int) -> None:
+        """More smoothing, or less where `direction` is -1."""
+        index = SMOOTHINGS.index(self.smoothing) + direction
+        self.smoothing = SMOOTHINGS[min(len(SMOOTHINGS) - 1, max(0, index))]
 
 
 class RunCharts:
@@ -128,9 +141,9 @@ class RunCharts:
         return "accuracy" if config is not None and "classification" in config.task.kind else "loss"
 
     def _offer(self, title: str, keys: tuple[str, ...], log_y: bool) -> Offer:
-        state, settings = self._state, self.settings
-        key = (id(state), title, fingerprint(state, keys), astuple(settings), id(self.overlay), log_y)
-        return key, lambda: self._content(title, keys, log_y)
+        state = self._state
+        look = (title, astuple(replace(self.settings, log_y=log_y)), id(self.overlay))
+        return (id(state), fingerprint(state, keys), look), lambda: self._content(title, keys, log_y), look
 
     def _content(self, title: str, keys: tuple[str, ...], log_y: bool) -> ChartContent:
         state, settings = self._state, self.settings

@@ -54,21 +54,24 @@ class Chart(Picture):
         super().__init__(id=id)
         self._content = ChartContent("")
         self._key: Hashable = None
+        self._look: Hashable = None
         self._clock = clock
         self._due_at_s = 0.0
         self._rest_s = REDRAW_S
         self._took_s = 0.0
 
-    def offer(self, key: Hashable, build: Callable[[], ChartContent], urgent: bool = False) -> None:
+    def offer(
+        self, key: Hashable, build: Callable[[], ChartContent], look: Hashable = None, urgent: bool = False
+    ) -> None:
         """Show what `build` makes, unless `key` is that of the content shown.
 
-        While the last drawing was too short ago nothing happens: offer again. `urgent` content, which a key press
-        asked for, is shown at once.
+        While the last drawing was too short ago nothing happens: offer again. `urgent` content is shown at once, and so
+        is another `look`, which a key press asked for.
         """
-        if key == self._key or (self._clock() < self._due_at_s and not urgent):
+        if key == self._key or (self._clock() < self._due_at_s and not urgent and look == self._look):
             return
         began_s = time.thread_time()
-        self._key, self._content = key, build()
+        self._key, self._look, self._content = key, look, build()
         self.entitle(self._legend(), Content(self._notes()))
         self._took_s = time.thread_time() - began_s
         # curves of a long run move by less than a dot between two looks: then looking less often costs nothing
