@@ -8,7 +8,7 @@ from typing import TypeVar
 from rich.segment import Segment
 from rich.style import Style
 from textual.color import Color
-from textual.geometry import Region
+from textual.geometry import Region, Size
 from textual.screen import ModalScreen
 from textual.strip import Strip
 
@@ -18,22 +18,20 @@ Result = TypeVar("Result")
 class Dialog(ModalScreen[Result]):
     """Dims what lies behind as Textual does, in a fifth of the time: a style is blended once, not at every place."""
 
-    _behind: list[Strip] | None = None
+    def _screen_resized(self, size: Size) -> None:
+        # its first layout tells a screen, too, that it was resized: all of it would be laid out and painted again
+        if size != self._compositor.size:
+            super()._screen_resized(size)
 
     def render_lines(self, crop: Region) -> list[Strip]:
-        """Lines of the picture behind; what is in the window is painted over them."""
-        self._behind = None
-        return super().render_lines(crop)
-
-    def render_line(self, y: int) -> Strip:
-        """One line of the screen behind."""
-        if self._behind is None:
-            stack = self.app.screen_stack
-            place = stack.index(self) if self in stack else 0
-            strips = stack[place - 1]._compositor.render_strips() if place else []  # nothing, once it is closed
-            color, base = self.styles.background, self.visual_style.rich_style
-            self._behind = [_dimmed(strip, color, base) for strip in strips]
-        return self._behind[y] if y < len(self._behind) else Strip.blank(self.size.width, self.rich_style)
+        """Lines of the screen behind; what is in the window is painted over them."""
+        stack = self.app.screen_stack
+        place = stack.index(self) if self in stack else 0
+        behind = stack[place - 1]._compositor.render_strips() if place else []  # nothing, once it is closed
+        color, base = self.styles.background, self.visual_style.rich_style
+        strips = [_dimmed(strip, color, base) for strip in behind[crop.y : crop.bottom]]
+        strips += [Strip.blank(self.size.width, base)] * (crop.height - len(strips))
+        return [strip.crop(*crop.column_span) for strip in strips]
 
 
 def _dimmed(strip: Strip, color: Color, base: Style) -> Strip:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import textwrap
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import NamedTuple
 
 from textual.content import Content
@@ -27,11 +28,12 @@ class Lines(Visual):
         self._lines = lines
         self._label_cells = label_cells
         self._by_width: dict[int, Content] = {}
-        self._heights: dict[int, int] = {}
 
     def render_strips(self, width: int, height: int | None, style: Style, options: RenderOptions) -> list[Strip]:
         """All lines, wrapped to `width`."""
-        return self._wrapped(width).render_strips(width, height, style, options)
+        # wrapped already: Textual need not look for places to break them once more
+        as_they_are = replace(options, rules={**options.rules, "text_wrap": "nowrap"})
+        return self._wrapped(width).render_strips(width, height, style, as_they_are)
 
     def get_optimal_width(self, rules: RulesMap, container_width: int) -> int:
         """As wide as there is room."""
@@ -39,9 +41,7 @@ class Lines(Visual):
 
     def get_height(self, rules: RulesMap, width: int) -> int:
         """Lines it takes once wrapped to `width`."""
-        if width not in self._heights:  # each layout asks for it several times
-            self._heights[width] = self._wrapped(width).get_height(rules, width)
-        return self._heights[width]
+        return self._wrapped(width).plain.count("\n") + 1
 
     def _wrapped(self, width: int) -> Content:
         if width not in self._by_width:
@@ -53,7 +53,7 @@ class Lines(Visual):
         cells = self._label_cells
         for line in self._lines:
             if isinstance(line, Content):
-                lines.append(line)
+                lines += line.wrap(width)
                 continue
             first, *rest = textwrap.wrap(line.text, max(8, width - cells)) or [""]
             label = Content.styled(line.label, "$text-muted") if isinstance(line.label, str) else line.label
