@@ -18,22 +18,21 @@ from textual.widget import Widget
 from textual.widgets import Input, Static
 
 from engine.run_folder import RunFolder
-from engine.run_state import ENDED
 from tui.run_follower import RunFollower
 from tui.screens import run_asks
 from tui.screens.run_ask import RunAsk
 from tui.screens.run_asks import Ask
 from tui.screens.run_charts import ChartSettings, RunCharts
-from tui.screens.run_facts import banner, header_facts, log_key, log_lines
+from tui.screens.run_contents import RunPanes
+from tui.screens.run_facts import banner, header_facts
 from tui.screens.run_keys import KEYS
 from tui.screens.run_overlay import Overlay, find_overlay
-from tui.screens.run_panes import PaneGrid, PaneTabs, slots_for
+from tui.screens.run_panes import PaneTabs, slots_for
 from tui.screens.run_pictures import RunPictures
 from tui.screens.run_steering import Steering
-from tui.widgets.chart import Chart, default_marker
+from tui.widgets.chart import default_marker
 from tui.widgets.figure_view import FigureView
 from tui.widgets.key_footer import KeyFooter
-from tui.widgets.log_pane import LogPane
 from tui.widgets.run_header import RunHeader
 
 if TYPE_CHECKING:
@@ -86,13 +85,16 @@ class RunScreen(Screen[None]):
         self._gave_way = False
         self._shown: set[str] = set()
         self._pictures = RunPictures(self.follower, self._charts.figure_in_second_pane)
-        self._log_shown: tuple[object, ...] = ()
         self._has_looked, self._has_config = asyncio.Event(), asyncio.Event()
 
     @property
     def dltui(self) -> DltuiApp:
         """The application, by its own type."""
         return cast("DltuiApp", self.app)
+
+    @property
+    def _panes(self) -> RunPanes:
+        return self.query_one(RunPanes)
 
     @property
     def is_settled(self) -> bool:
@@ -105,11 +107,7 @@ class RunScreen(Screen[None]):
         yield RunHeader(self.folder.name, id="run-header")
         yield Static(id="run-banner", markup=False)
         yield PaneTabs(id="run-tabs")
-        with PaneGrid(id="run-panes"):
-            yield Chart(id="run-loss")
-            yield Chart(id="run-metric")
-            yield FigureView(self._charts.of_metrics, id="run-figure")
-            yield LogPane(id="run-log")
+        yield RunPanes(self.follower, self._charts, self._pictures)
         yield RunAsk(self.follower, self._clock, id="run-ask")
         yield KeyFooter(compact=True)
 
@@ -175,22 +173,12 @@ class RunScreen(Screen[None]):
         self._show_banner()
         self.query_one(RunAsk).settle()
         self._shown = self._lay_out()
-        self._fill(self._shown, urgent)
+        self._panes.fill(self._shown, urgent)
 
     def _arrange(self) -> None:
         """Show other panes. Those already in sight stay as they are: they are refreshed in turn."""
         before, self._shown = self._shown, self._lay_out()
-        self._fill(self._shown - before)
-
-    def _fill(self, pane_ids: set[str], urgent: bool = False) -> None:
-        for chart_id, build in (("run-loss", self._charts.loss), ("run-metric", self._charts.metric)):
-            if chart_id in pane_ids:
-                self.query_one(f"#{chart_id}", Chart).offer(*build(), urgent=urgent)
-        if "run-figure" in pane_ids:
-            self._show_figure()
-        if "run-log" in pane_ids and log_key(self.follower) != self._log_shown:
-            self._log_shown = log_key(self.follower)
-            self.query_one(LogPane).show(log_lines(self.follower))
+        self._panes.fill(self._shown - before)
 
     def _show_banner(self) -> None:
         text, line = banner(self.follower, self._stop_is_asked), self.query_one("#run-banner", Static)
@@ -200,45 +188,14 @@ class RunScreen(Screen[None]):
 
     def _lay_out(self) -> set[str]:
         """Give the panes their places; returns the ids of those on screen."""
-        panes = self._panes()
+        panes = self._panes.in_order()
         slots = slots_for(self.size.width, self.size.height, self._is_zoomed)
         active = self.query_one(f"#{self._active}")
-        indices = self.query_one(PaneGrid).lay_out(panes, active, slots)
+        indices = self._panes.lay_out(panes, active, slots)
         tabs = self.query_one(PaneTabs)
         tabs.display = len(indices) < len(panes)
-        tabs.show([self._label(pane) for pane in panes], indices)
+        tabs.show([self._panes.label(pane) for pane in panes], indices)
         return {panes[index].id or "" for index in indices}
-
-    def _panes(self) -> list[Widget]:
-        ids = ["run-loss", "run-metric", "run-figure", "run-log"]
-        if not self._charts.second_keys():
-            ids.remove("run-metric")
-        return [self.query_one(f"#{pane_id}") for pane_id in ids]
-
-    def _label(self, pane: Widget) -> str:
-        match pane.id:
-            case "run-loss":
-                return "loss"
-            case "run-metric":
-                return self._charts.second_title()
-            case "run-figure":
-                return self._pictures.title
-        return "log"
-
-    def _show_figure(self) -> None:
-        pictures, view = self._pictures, self.query_one(FigureView)
-        view.marker = self._charts.settings.marker
-        if not pictures.chosen:
-            ended = self.follower.status in ENDED
-            view.show(None, "this run drew no pictures" if ended else "pictures come with the first evaluation")
-        elif pictures.begin():
-            self.run_worker(self._load_figure(), group="figure")
-        if pictures.shown is not None:
-            view.show(pictures.shown, pictures.place(), self._charts.key_of_metrics())
-
-    async def _load_figure(self) -> None:
-        await self._pictures.load()
-        self.refresh_view()
 
     # --- what keys do ---------------------------------------------------------------------------------------------
 
@@ -369,13 +326,13 @@ class RunScreen(Screen[None]):
 
     def action_next_pane(self, direction: int) -> None:
         """Use the next pane."""
-        panes = self._panes()
+        panes = self._panes.in_order()
         index = next((index for index, pane in enumerate(panes) if pane.id == self._active), 0)
         self._use(panes[(index + direction) % len(panes)])
 
     def action_pane(self, number: int) -> None:
         """Use a pane by its number."""
-        panes = self._panes()
+        panes = self._panes.in_order()
         if number <= len(panes):
             self._use(panes[number - 1])
 
@@ -400,7 +357,7 @@ class RunScreen(Screen[None]):
 
     @on(DescendantFocus)
     def _note_active(self, event: DescendantFocus) -> None:
-        if event.widget in self._panes():
+        if event.widget in self._panes.in_order():
             self._active = event.widget.id or self._active
 
     @on(Resize)
