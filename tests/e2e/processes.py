@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import subprocess
 import sys
 import time
@@ -43,6 +44,12 @@ def shown(name: str) -> dict[str, Any]:
 def events_of(folder: Path) -> list[ev.AnyEvent]:
     """All that happened in the run at `folder`."""
     return list(RunFolder(folder).read_events().read_all())
+
+
+def halt(process: subprocess.Popen[Any]) -> None:
+    """Have the kernel stop `process`, and wait until it has: until then it may still do something."""
+    process.send_signal(signal.SIGSTOP)
+    os.waitpid(process.pid, os.WUNTRACED)
 
 
 def wait_until(condition: Callable[[], object], what: str, within_s: float = 60) -> None:

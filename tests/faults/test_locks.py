@@ -19,7 +19,7 @@ import pytest
 from engine import run_lock
 from engine.lock_entry import ENTRY_BYTES, Entry
 from engine.run_folder import RunFolder, RunFolderError, RunLock, RunLocked
-from tests.e2e.processes import wait_until
+from tests.e2e.processes import halt, wait_until
 from tests.engine.helpers import make_run
 from tests.faults.stand_in import FLOCK_OF_ONE_MACHINE, NO_FLOCK, QUICK, altered, on_host
 
@@ -58,7 +58,7 @@ def refuse_flock(monkeypatch: pytest.MonkeyPatch, number: int = errno.ENOLCK) ->
 
 @pytest.fixture
 def hold(tmp_path: Path) -> Iterator[Callable[..., subprocess.Popen[str]]]:
-    """Starts a process that holds a run; it is killed with the test."""
+    """Starts a process, and waits until it holds a run; it is killed with the test."""
     started: list[subprocess.Popen[str]] = []
 
     def start(folder: RunFolder, *changes: str) -> subprocess.Popen[str]:
@@ -68,6 +68,7 @@ def hold(tmp_path: Path) -> Iterator[Callable[..., subprocess.Popen[str]]]:
             [sys.executable, "-c", HOLD, str(folder.path)], env=env, stdin=pipe, stdout=pipe, stderr=pipe, text=True
         )
         started.append(process)
+        assert line_of(process) == "held"
         return process
 
     yield start
@@ -103,7 +104,6 @@ def test_without_flock_an_engine_of_this_machine_that_was_killed_is_known_dead_a
     refuse_flock(monkeypatch)
     monkeypatch.setattr(run_lock, "WATCH_S", 1e6)  # would never end: its end is not waited for
     engine = hold(folder, NO_FLOCK)
-    assert line_of(engine) == "held"
     assert f"pid {engine.pid} on " in (folder.holder() or "")
     with pytest.raises(RunLocked, match=f"pid {engine.pid} on "):
         folder.lock()
@@ -117,9 +117,7 @@ def test_an_engine_that_is_halted_on_this_machine_is_not_taken_for_dead(
 ) -> None:
     refuse_flock(monkeypatch)
     engine = hold(folder, NO_FLOCK)
-    assert line_of(engine) == "held"
-    engine.send_signal(signal.SIGSTOP)
-    os.waitpid(engine.pid, os.WUNTRACED)
+    halt(engine)
     os.utime(folder.path / "lock", (0, 0))
     assert f"pid {engine.pid} on " in (folder.holder() or "")
     with pytest.raises(RunLocked, match=f"pid {engine.pid} on "):
@@ -137,7 +135,6 @@ def test_an_engine_of_another_host_is_left_its_run_while_it_beats(
     if disk == NO_FLOCK:
         refuse_flock(monkeypatch)
     engine = hold(folder, disk, on_host("far-away"))
-    assert line_of(engine) == "held"
     assert folder.holder() == f"pid {engine.pid} on far-away"
     with pytest.raises(RunLocked, match=f"run 'spiral-1' is being trained by pid {engine.pid} on far-away"):
         folder.lock()
@@ -151,7 +148,6 @@ def test_an_engine_that_ends_in_good_order_leaves_nobody_waiting(
 ) -> None:
     refuse_flock(monkeypatch)
     engine = hold(folder, NO_FLOCK, on_host("far-away"))
-    assert line_of(engine) == "held"
     engine.communicate("")
     monkeypatch.setattr(run_lock, "WATCH_S", 1e6)
     assert folder.holder() is None
@@ -164,9 +160,7 @@ def test_an_engine_whose_run_was_taken_notices_and_says_where_it_goes_on(
 ) -> None:
     refuse_flock(monkeypatch)
     engine = hold(folder, NO_FLOCK, on_host("far-away"))
-    assert line_of(engine) == "held"
-    engine.send_signal(signal.SIGSTOP)
-    os.waitpid(engine.pid, os.WUNTRACED)  # it may still give a sign before the signal comes to it
+    halt(engine)
     lock = folder.lock()
     engine.send_signal(signal.SIGCONT)
     said = line_of(engine)

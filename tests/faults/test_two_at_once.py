@@ -17,7 +17,7 @@ import pytest
 
 from engine import commands as cmd
 from engine.run_folder import RunFolder
-from tests.e2e.processes import DLTUI, names, wait_for_step, wait_until
+from tests.e2e.processes import DLTUI, halt, names, wait_for_step, wait_until
 from tests.engine.helpers import make_run, recorded
 from tests.faults.curve import assert_every_step_once
 from tests.faults.stand_in import ANOTHER, NO_FLOCK, NOBODY, QUICK, altered, as_user, on_host
@@ -62,8 +62,7 @@ def test_an_engine_that_wakes_up_after_its_run_was_taken_stops_and_writes_nothin
     log = run.path / "events.jsonl"
     first = host(run, env=altered(tmp_path / "env-1", QUICK, NO_FLOCK, on_host("far-away")))
     wait_until(lambda: b"CheckpointSaved" in log.read_bytes(), "a checkpoint")
-    first.send_signal(signal.SIGSTOP)
-    os.waitpid(first.pid, os.WUNTRACED)
+    halt(first)
     second = host(run, env=altered(tmp_path / "env-2", QUICK, NO_FLOCK, on_host("nearby")))
     wait_until(lambda: log.read_bytes().count(b"RunStarted") == 2, "the second engine's start")
     first.send_signal(signal.SIGCONT)
