@@ -14,8 +14,8 @@ from textual.widgets import Static
 from tui.widgets.dialog import Dialog
 from tui.widgets.lines import Fact, Lines
 
-KEY_CELLS = 8
-LABEL_CELLS = KEY_CELLS + 2 + 15
+KEY_CELLS = len("shift+tab")
+LABEL_CELLS = KEY_CELLS + 2 + len("Earlier picture ")
 
 
 class HelpScreen(Dialog[None]):
