@@ -211,8 +211,12 @@ class Ours(Dialog[None]):
         yield Label("window")
 
 
+@pytest.mark.parametrize("no_color", ["", "1"])
 @pytest.mark.parametrize("background", ["black 60%", "transparent"])
-async def test_what_lies_behind_a_window_is_dimmed_as_textual_does(background: str) -> None:
+async def test_what_lies_behind_a_window_is_dimmed_as_textual_does(
+    background: str, no_color: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("NO_COLOR", no_color)
     seen = []
     for window in (Theirs(), Ours()):
         app = Stage(Lettered())
@@ -225,6 +229,18 @@ async def test_what_lies_behind_a_window_is_dimmed_as_textual_does(background: s
             seen.append(app.export_screenshot())
     assert "window" in seen[0]
     assert seen[0] == seen[1]
+
+
+async def test_a_window_stays_when_the_terminal_grows_or_shrinks() -> None:
+    app = Stage(Lettered())
+    async with app.run_test(size=(40, 6)) as pilot:
+        await app.push_screen(Behind())
+        await app.push_screen(Ours())
+        for columns, lines in ((41, 6), (90, 30), (20, 4), (60, 20)):
+            await pilot.resize_terminal(columns, lines)
+            await pilot.pause()
+            assert "window" in app.text()
+            assert {len(line) for line in app.lines()} == {columns}
 
 
 async def test_a_window_is_laid_out_less_often_than_by_textual(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -4,12 +4,18 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from textual.content import Content
+from textual.style import Style
+from textual.visual import RenderOptions
 
 from engine.figures import FigureError
 from tests.tui.test_widgets_figures import PALETTE
 from tests.tui.text_scenes import spelling, telling_words
 from tui.widgets.cells import Cells
 from tui.widgets.figure_words import draw_words
+from tui.widgets.lines import Fact, Lines
 
 SIZES = [(0, 0), (1, 1), (3, 2), (10, 4), (24, 6), (66, 18), (78, 15), (120, 40), (2, 60), (200, 3)]
 
@@ -91,3 +97,19 @@ def test_escapes_markup_and_wide_letters_are_harmless() -> None:
 def test_other_arrays_are_refused(arrays: dict[str, np.ndarray], message: str) -> None:
     with pytest.raises(FigureError, match=message):
         drawn(20, 5, **arrays)
+
+
+@settings(max_examples=200, deadline=None)
+@given(
+    label=st.text("key 鍵", max_size=12),
+    words=st.lists(st.text("word 言葉", min_size=1, max_size=40), max_size=6),
+    width=st.integers(2, 90),
+)
+def test_facts_take_as_many_lines_as_they_say_and_stay_within_their_pane(
+    label: str, words: list[str], width: int
+) -> None:
+    text = " ".join(words)
+    lines = Lines([Content(text), Fact(label, text), Fact(Content(label), text)])
+    strips = lines.render_strips(width, None, Style(), RenderOptions(lambda _: Style(), {}))
+    assert len(strips) == lines.get_height({}, width)
+    assert all(strip.cell_length <= width for strip in strips)

@@ -31,7 +31,11 @@ class Dialog(ModalScreen[Result]):
         color, base = self.styles.background, self.visual_style.rich_style
         strips = [_dimmed(strip, color, base) for strip in behind[crop.y : crop.bottom]]
         strips += [Strip.blank(self.size.width, base)] * (crop.height - len(strips))
-        return [strip.crop(*crop.column_span) for strip in strips]
+        width = self.size.width  # while the terminal is resized what is behind may still have its old one
+        strips = [strip.adjust_cell_length(width, base).crop(*crop.column_span) for strip in strips]
+        for each in self.get_line_filters():
+            strips = [strip.apply_filter(each, self.background_colors[1]) for strip in strips]
+        return strips
 
 
 def _dimmed(strip: Strip, color: Color, base: Style) -> Strip:

@@ -57,6 +57,7 @@ class Lines(Visual):
                 continue
             first, *rest = textwrap.wrap(line.text, max(8, width - cells)) or [""]
             label = Content.styled(line.label, "$text-muted") if isinstance(line.label, str) else line.label
-            lines.append(label.pad_right(cells - label.cell_length) + first)
-            lines += [Content(" " * cells + text) for text in rest]
+            fact = [label.pad_right(cells - label.cell_length) + first, *(Content(" " * cells + text) for text in rest)]
+            for part in fact:  # a narrow pane, or wide characters, which `textwrap` takes for narrow ones
+                lines += [part] if part.cell_length <= width else part.wrap(width)
         return Content("\n").join(lines)
