@@ -31,8 +31,8 @@ class _Row:
     elapsed_s: float
     lr: float
     observations: list[Observation]
-    gauges: Tensor | None
-    """(gauges,) on the device, if there are any."""
+    gauged: Tensor | None
+    """What gauges are worked out from, if there are any."""
 
 
 class Meter:
@@ -52,7 +52,6 @@ class Meter:
         self._longest_s = math.inf if log_every else LONGEST_ROW_S
         self._observations: list[Observation] = []
         self._rows: list[_Row] = []
-        self._gauge_keys: tuple[str, ...] = ()
         self._row_began_s = self._flushed_s = 0.0
         self._held_bytes = self._step_bytes = 0
 
@@ -95,14 +94,11 @@ class Meter:
             return
         self._flushed_s = rows[-1].elapsed_s
         measured = self._task.measure_rows([row.observations for row in rows])
-        numbers = to_floats([*measured.values(), *(row.gauges for row in rows if row.gauges is not None)])
-        gauges = iter(numbers[len(measured) * len(rows) :])
-        keys = [f"train/{key}" for key in measured]
-        columns = [numbers[first : first + len(rows)] for first in range(0, len(keys) * len(rows), len(rows))]
-        for row, *found in zip(rows, *columns, strict=True):
-            values = dict(zip(keys, found, strict=True))
-            for key in self._gauge_keys:
-                values[key] = next(gauges)
+        found = {f"train/{key}": column for key, column in measured.items()} | self._gauges(rows)
+        numbers = to_floats(list(found.values()))
+        columns = [numbers[first : first + len(rows)] for first in range(0, len(numbers), len(rows))]
+        for row, *cells in zip(rows, *columns, strict=True):
+            values = dict(zip(found, cells, strict=True))
             self._publish(
                 MetricsLogged(
                     step=row.step, steps=row.steps, elapsed_s=round(row.elapsed_s, 4), lr=row.lr, values=values
@@ -115,18 +111,13 @@ class Meter:
         if not self._rows:
             self._step_bytes = sum(kept.nbytes for kept in self._observations[-1].values())
         self._held_bytes += len(self._observations) * self._step_bytes
-        self._rows.append(_Row(step, len(self._observations), elapsed_s, lr, self._observations, self._gauges()))
+        self._rows.append(_Row(step, len(self._observations), elapsed_s, lr, self._observations, self._task.gauged()))
         self._observations = []
         self._row_began_s = elapsed_s
 
-    def _gauges(self) -> Tensor | None:
-        """(gauges,) copies: they may be views of weights, which the next step overwrites."""
-        gauges = self._task.gauges()
-        self._gauge_keys = tuple(gauges)
-        with torch.no_grad():
-            return (
-                torch.stack([one if one.ndim == 0 else one.reshape(()) for one in gauges.values()]) if gauges else None
-            )
+    def _gauges(self, rows: list[_Row]) -> dict[str, Tensor]:
+        gauged = [row.gauged for row in rows if row.gauged is not None]
+        return self._task.gauges(torch.stack(gauged)) if gauged else {}
 
 
 class NotFinite(ArithmeticError):

@@ -86,8 +86,22 @@ class Task(ABC):
         measured = [self.measure(row) for row in rows]
         return {key: torch.stack([one[key] for one in measured]) for key in measured[0]}
 
-    def gauges(self) -> dict[str, Tensor]:
-        """Scalars of the model as it is now, logged under their own keys: `param/w`, `norm/weight`."""
+    def gauged(self) -> Tensor | None:
+        """(n,) copy of what gauges are worked out from, as it is now; None if there are none.
+
+        Called after the last step of each row: the rest can wait for `gauges`.
+        """
+        return None
+
+    def gauges(self, gauged: Tensor) -> dict[str, Tensor]:
+        """Scalars of the model, logged under their own keys: `param/w`, `norm/weight`.
+
+        Args:
+            gauged: (rows, n), from `gauged`.
+
+        Returns:
+            (rows,) by their keys.
+        """
         return {}
 
     def figures(self, sample: Split) -> list[Figure]:

@@ -10,7 +10,7 @@ from engine.data.bundle import Split
 from engine.figures import Figure
 from engine.tasks.class_pictures import matrix_figure, regions_figure
 from engine.tasks.means import Rows, joined, mean_losses, means
-from engine.tasks.number_pictures import inputs_at, linear_gauges, thinned, x_axis
+from engine.tasks.number_pictures import inputs_at, linear_gauged, linear_gauges, thinned, x_axis
 from engine.tasks.supervised import Supervised
 
 CURVE_MARGIN = 0.25
@@ -36,10 +36,11 @@ class BinaryClassificationTask(Supervised):
         right = ((outputs > 0) == (joined(rows, "targets") > 0.5)) & ~outputs.isnan()  # NaN is no answer
         return {"loss": mean_losses(rows, self.loss_is_sum), "accuracy": means(right, rows)}
 
-    def gauges(self) -> dict[str, Tensor]:
-        if self.config.model.kind != "linear":
-            return {}
-        gauges = linear_gauges(self.model)
+    def gauged(self) -> Tensor | None:
+        return linear_gauged(self.model) if self.config.model.kind == "linear" else None
+
+    def gauges(self, gauged: Tensor) -> dict[str, Tensor]:
+        gauges = linear_gauges(gauged)
         if "param/w" in gauges:
             gauges["param/boundary"] = -gauges["param/b"] / gauges["param/w"]
         return gauges

@@ -21,13 +21,25 @@ NAMED_WEIGHTS = 4
 """A model with more weights shows their norm instead of each."""
 
 
-def linear_gauges(model: nn.Module) -> dict[str, Tensor]:
-    """Weights and bias of one line or plane, each by itself, or the weights' norm if they are many."""
-    weight, bias = (getattr(model, name).detach().reshape(-1) for name in ("weight", "bias"))
-    if len(weight) > NAMED_WEIGHTS:
-        return {"norm/weight": torch.linalg.vector_norm(weight), "param/b": bias[0]}
-    names = ["w"] if len(weight) == 1 else [f"w{place}" for place in range(1, len(weight) + 1)]
-    return {f"param/{name}": value for name, value in zip([*names, "b"], (*weight.unbind(), bias[0]), strict=True)}
+def linear_gauged(model: nn.Module) -> Tensor:
+    """(weights + 1,) copy: the weights of one line or plane, and its bias."""
+    weight, bias = model.get_parameter("weight"), model.get_parameter("bias")
+    return torch.cat((weight.detach().view(-1), bias.detach()))
+
+
+def linear_gauges(gauged: Tensor) -> dict[str, Tensor]:
+    """Weights and bias, each by itself, or the weights' norm if they are many: (rows,) each.
+
+    Args:
+        gauged: (rows, weights + 1), from `linear_gauged`.
+    """
+    *weights, bias = gauged.unbind(1)
+    if len(weights) > NAMED_WEIGHTS:
+        # one by one: how many rows are worked out together must not show in the last digits
+        norms = [torch.linalg.vector_norm(row[:-1]) for row in gauged]
+        return {"norm/weight": torch.stack(norms), "param/b": bias}
+    names = ["w"] if len(weights) == 1 else [f"w{place}" for place in range(1, len(weights) + 1)]
+    return {f"param/{name}": column for name, column in zip([*names, "b"], (*weights, bias), strict=True)}
 
 
 def history_figure(gauges: dict[str, Tensor]) -> Figure:
@@ -38,7 +50,7 @@ def history_figure(gauges: dict[str, Tensor]) -> Figure:
 
 
 def compare_figure(data: DataBundle, gauges: dict[str, Tensor]) -> Figure | None:
-    """A linear model's parameters beside the true ones; None where those are not known."""
+    """A linear model's parameters, (1,) each, beside the true ones; None where those are not known."""
     truth = data.true_parameters
     if not truth or not all(f"param/{name}" in gauges for name in truth):
         return None

@@ -12,6 +12,7 @@ from engine.tasks.number_pictures import (
     compare_figure,
     fit_figure,
     history_figure,
+    linear_gauged,
     linear_gauges,
 )
 from engine.tasks.supervised import Supervised
@@ -36,12 +37,16 @@ class RegressionTask(Supervised):
     def loss_is_sum(self) -> bool:
         return self.config.task.loss == "mse-sum"
 
-    def gauges(self) -> dict[str, Tensor]:
-        return linear_gauges(self.model) if self._is_one_line else {}
+    def gauged(self) -> Tensor | None:
+        return linear_gauged(self.model) if self._is_one_line else None
+
+    def gauges(self, gauged: Tensor) -> dict[str, Tensor]:
+        return linear_gauges(gauged)
 
     def figures(self, sample: Split) -> list[Figure]:
         """The fitted curve over one-dimensional data, else agreement; of a linear model also its parameters."""
-        gauges = self.gauges()
+        gauged = self.gauged()
+        gauges = {} if gauged is None else self.gauges(gauged[None])
         compared = compare_figure(self.data, gauges)
         parameters = [*([compared] if compared else []), *([history_figure(gauges)] if gauges else [])]
         if self.data.input_shape == (1,) or self.data.features_of_x is not None:

@@ -128,7 +128,7 @@ def test_learned_stands_beside_true() -> None:
     arrays = figures["parameters"].arrays
     assert arrays["names"].tolist() == ["w1", "w2", "b"]
     assert arrays["truth"].tolist() == [2.0, -3.4, 4.2]
-    assert arrays["learned"].tolist() == [gauge.item() for gauge in task.gauges().values()]
+    assert arrays["learned"].tolist() == task.gauged().tolist()
     assert figures["history"].arrays["keys"].tolist() == ["param/w1", "param/w2", "param/b"]
 
 

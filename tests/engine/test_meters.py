@@ -32,8 +32,11 @@ class Echo(Task):
     def measure(self, observations: Sequence[Observation]) -> dict[str, Tensor]:
         return {"loss": torch.stack([observation["loss"] for observation in observations]).mean()}
 
-    def gauges(self) -> dict[str, Tensor]:
-        return {"param/w": self.weight}
+    def gauged(self) -> Tensor | None:
+        return self.weight.reshape(1).clone()
+
+    def gauges(self, gauged: Tensor) -> dict[str, Tensor]:
+        return {"param/w": gauged[:, 0]}
 
 
 def run(losses: list[float], step_s: float = 0.01, total: int = 10**6, log_every: int = 0) -> list[MetricsLogged]:
