@@ -6,13 +6,13 @@ from typing import Any, ClassVar
 
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
-from textual.containers import VerticalScroll
 from textual.content import Content
 from textual.screen import Screen
 from textual.widgets import Static
 
 from tui.widgets.dialog import Dialog
 from tui.widgets.lines import Fact, Lines
+from tui.widgets.window import Window
 
 KEY_CELLS = len("shift+tab")
 LABEL_CELLS = KEY_CELLS + 2 + len("Earlier picture ")
@@ -31,7 +31,7 @@ class HelpScreen(Dialog[None]):
 
     def compose(self) -> ComposeResult:
         """One line per action."""
-        with VerticalScroll(classes="dialog") as dialog:
+        with Window() as dialog:
             dialog.border_title = Content("Keys")
             dialog.border_subtitle = Content("Esc closes")
             yield Static(self._keys(), id="keys")

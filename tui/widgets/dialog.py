@@ -8,6 +8,7 @@ from typing import TypeVar
 from rich.segment import Segment
 from rich.style import Style
 from textual.color import Color
+from textual.filter import ANSIToTruecolor
 from textual.geometry import Region, Size
 from textual.screen import ModalScreen
 from textual.strip import Strip
@@ -34,7 +35,8 @@ class Dialog(ModalScreen[Result]):
         width = self.size.width  # while the terminal is resized what is behind may still have its old one
         strips = [strip.adjust_cell_length(width, base).crop(*crop.column_span) for strip in strips]
         for each in self.get_line_filters():
-            strips = [strip.apply_filter(each, self.background_colors[1]) for strip in strips]
+            if not isinstance(each, ANSIToTruecolor):  # all of it has been through that already
+                strips = [strip.apply_filter(each, self.background_colors[1]) for strip in strips]
         return strips
 
 

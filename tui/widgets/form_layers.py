@@ -18,6 +18,7 @@ from engine.schema.layers import Layer
 from tui.layer_table import NOTE, layer_table
 from tui.widgets.dialog import Dialog
 from tui.widgets.key_footer import KeyFooter
+from tui.widgets.window import Window
 
 TITLE = Content("Layers")
 
@@ -97,7 +98,7 @@ class LayersScreen(Dialog[None]):
 
     def compose(self) -> ComposeResult:
         """The table, as it is now."""
-        with VerticalScroll(classes="dialog") as dialog:
+        with Window() as dialog:
             dialog.border_title = TITLE
             dialog.border_subtitle = Content("Esc closes")
             yield LayerLines(self._view)
