@@ -119,11 +119,11 @@ def decimate(x: Floats, y: Floats, columns: int, low: float, high: float) -> tup
     edges = np.unique(np.concatenate(([0], np.searchsorted(x, inner), [len(x)])))
     finite = np.isfinite(y)
     below, above = np.where(finite, y, np.inf), np.where(finite, y, -np.inf)
-    kept = []
-    # a slice per column: argmin over a slice is far cheaper than anything done to every point
-    for start, end in zip(edges[:-1].tolist(), edges[1:].tolist(), strict=True):
-        kept += [start + int(below[start:end].argmin()), start + int(above[start:end].argmax())]
-    chosen = np.unique(kept)
+    starts, sizes = edges[:-1], np.diff(edges)
+    extremes = (below, np.minimum.reduceat(below, starts)), (above, np.maximum.reduceat(above, starts))
+    hits = [np.flatnonzero(values == np.repeat(extreme, sizes)) for values, extreme in extremes]
+    # of several places that are as low or as high the first in its column
+    chosen = np.unique([at[np.diff(np.searchsorted(starts, at, "right"), prepend=0) > 0] for at in hits])
     return x[chosen], np.where(finite[chosen], y[chosen], np.nan)
 
 
