@@ -33,11 +33,11 @@ def linear_gauges(gauged: Tensor) -> dict[str, Tensor]:
     Args:
         gauged: (rows, weights + 1), from `linear_gauged`.
     """
-    *weights, bias = gauged.unbind(1)
-    if len(weights) > NAMED_WEIGHTS:
+    if gauged.shape[1] - 1 > NAMED_WEIGHTS:
         # one by one: how many rows are worked out together must not show in the last digits
         norms = [torch.linalg.vector_norm(row[:-1]) for row in gauged]
-        return {"norm/weight": torch.stack(norms), "param/b": bias}
+        return {"norm/weight": torch.stack(norms), "param/b": gauged[:, -1]}
+    *weights, bias = gauged.unbind(1)
     names = ["w"] if len(weights) == 1 else [f"w{place}" for place in range(1, len(weights) + 1)]
     return {f"param/{name}": column for name, column in zip([*names, "b"], (*weights, bias), strict=True)}
 

@@ -74,7 +74,7 @@ def _charts(follower: RunFollower, settings: ChartSettings) -> list[str]:
     charts, told = RunCharts(follower, settings), list[str]()
     for build in (charts.loss, charts.metric):
         chart = Chart()
-        key, make = build()
+        key, make, _ = build()
         hash(key)
         chart._content = make()
         told += [chart._notes(), chart._content.title]
