@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 Floats = NDArray[np.float64]
+Indices = NDArray[np.intp]
 
 _BLOCK = 64
 
@@ -118,13 +119,23 @@ def decimate(x: Floats, y: Floats, columns: int, low: float, high: float) -> tup
     inner = low + np.arange(1, columns) * ((high - low) / columns)
     edges = np.unique(np.concatenate(([0], np.searchsorted(x, inner), [len(x)])))
     finite = np.isfinite(y)
-    below, above = np.where(finite, y, np.inf), np.where(finite, y, -np.inf)
-    starts, sizes = edges[:-1], np.diff(edges)
-    extremes = (below, np.minimum.reduceat(below, starts)), (above, np.maximum.reduceat(above, starts))
-    hits = [np.flatnonzero(values == np.repeat(extreme, sizes)) for values, extreme in extremes]
-    # of several places that are as low or as high the first in its column
-    chosen = np.unique([at[np.diff(np.searchsorted(starts, at, "right"), prepend=0) > 0] for at in hits])
+    below, above = np.where(finite, y, np.inf), np.where(finite, -y, np.inf)
+    starts = edges[:-1]
+    column = np.repeat(np.arange(len(starts)), np.diff(edges))
+    chosen = np.unique([least_places(values, starts, column) for values in (below, above)])
     return x[chosen], np.where(finite[chosen], y[chosen], np.nan)
+
+
+def least_places(values: Floats, starts: Indices, group: Indices) -> Indices:
+    """Where in each group the least value stands, the first if there are several.
+
+    Args:
+        values: (N,), without NaN.
+        starts: (groups,) where each begins.
+        group: (N,) which one each value is in.
+    """
+    hits = np.flatnonzero(values == np.minimum.reduceat(values, starts)[group])
+    return hits[np.diff(group[hits], prepend=-1) > 0]
 
 
 def segments(x: Floats, y: Floats) -> Iterator[tuple[Floats, Floats]]:

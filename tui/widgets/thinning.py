@@ -5,10 +5,9 @@ from __future__ import annotations
 from weakref import WeakKeyDictionary
 
 import numpy as np
-from numpy.typing import NDArray
 
 from engine.series import Series
-from tui.widgets.curves import Averager, Floats
+from tui.widgets.curves import Averager, Floats, Indices, least_places
 
 MOST_POINTS = 2048
 """Several times as many as a chart has columns, so that each column has its own least and greatest among them."""
@@ -17,8 +16,6 @@ NARROWEST = 2.0**-30
 _AT_ONCE = 1 << 16
 _WAYS_KEPT = 4
 """Sorts of a series that are kept at once: raw and smoothed, on the axis now shown and on the one before."""
-
-Indices = NDArray[np.intp]
 
 
 class Thinner:
@@ -93,7 +90,6 @@ def _worth_drawing(stretch: Floats, y: Floats) -> Indices:
     finite = np.isfinite(y)
     kept = [np.array([0, len(y) - 1])]
     for sort_of, rank in ((finite, y), (finite, -y), (finite & (y > 0), y), (~finite, np.zeros(len(y)))):
-        ranks = np.where(sort_of, rank, np.inf)
-        hits = np.flatnonzero(sort_of & (ranks == np.minimum.reduceat(ranks, starts)[group]))
-        kept.append(hits[np.diff(group[hits], prepend=-1) > 0])
+        places = least_places(np.where(sort_of, rank, np.inf), starts, group)
+        kept.append(places[sort_of[places]])
     return np.unique(np.concatenate(kept))
