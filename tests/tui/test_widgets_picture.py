@@ -105,7 +105,6 @@ class AsTextualDoes(Lettered):
     """The same picture, each line framed by Textual."""
 
     render_lines = Widget.render_lines
-    get_line_filters = Widget.get_line_filters
 
 
 async def through_its_life(picture: Lettered) -> list[list[Segment]]:

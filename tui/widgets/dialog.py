@@ -8,10 +8,11 @@ from typing import TypeVar
 from rich.segment import Segment
 from rich.style import Style
 from textual.color import Color
-from textual.filter import ANSIToTruecolor
 from textual.geometry import Region, Size
 from textual.screen import ModalScreen
 from textual.strip import Strip
+
+from tui.widgets.true_colors import filtered
 
 Result = TypeVar("Result")
 
@@ -31,13 +32,9 @@ class Dialog(ModalScreen[Result]):
         behind = stack[place - 1]._compositor.render_strips() if place else []  # nothing, once it is closed
         color, base = self.styles.background, self.visual_style.rich_style
         strips = [_dimmed(strip, color, base) for strip in behind[crop.y : crop.bottom]]
-        strips += [Strip.blank(self.size.width, base)] * (crop.height - len(strips))
         width = self.size.width  # while the terminal is resized what is behind may still have its old one
-        strips = [strip.adjust_cell_length(width, base).crop(*crop.column_span) for strip in strips]
-        for each in self.get_line_filters():
-            if not isinstance(each, ANSIToTruecolor):  # all of it has been through that already
-                strips = [strip.apply_filter(each, self.background_colors[1]) for strip in strips]
-        return strips
+        strips += [Strip.blank(width, base)] * (crop.height - len(strips))
+        return filtered((strip.adjust_cell_length(width, base).crop(*crop.column_span) for strip in strips), self)
 
 
 def _dimmed(strip: Strip, color: Color, base: Style) -> Strip:

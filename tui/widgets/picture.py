@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from itertools import zip_longest
 from typing import Any
 
 from rich.segment import Segment
 from textual.content import Content
-from textual.filter import ANSIToTruecolor, LineFilter
 from textual.geometry import Region, Spacing
 from textual.strip import Strip
 from textual.widget import Widget
 
 from tui.widgets.palette import Palette, palette_of
 from tui.widgets.plot import Drawing
+from tui.widgets.true_colors import filtered
 
 _NOTHING = Content("")
 _FRAME = Spacing.all(1)
@@ -94,10 +93,6 @@ class Picture(Widget, can_focus=True):
             self._framed, self._sides = {}, None
         return super().refresh(*regions, **how)
 
-    def get_line_filters(self) -> Sequence[LineFilter]:
-        """What is done to every line. All colours are given as red, green and blue already: none need be looked up."""
-        return [each for each in super().get_line_filters() if not isinstance(each, ANSIToTruecolor)]
-
     def render_lines(self, crop: Region) -> list[Strip]:
         """The lines of the picture in their frame.
 
@@ -114,18 +109,14 @@ class Picture(Widget, can_focus=True):
         is_inside = 0 < y < height - 1
         if is_inside and self._sides is not None:
             left, right = self._sides
-            strip = Strip([left, *self._filtered(self.render_line(y - 1)), right], width)
+            [inner] = filtered([self.render_line(y - 1)], self)
+            strip = Strip([left, *inner, right], width)
         else:
             [strip] = super().render_lines(Region(0, y, width, 1))
             if is_inside:
                 left, *_, right = strip
                 self._sides = left, right
         self._framed[y] = strip
-        return strip
-
-    def _filtered(self, strip: Strip) -> Strip:
-        for each in self.get_line_filters():
-            strip = strip.apply_filter(each, self.background_colors[1])
         return strip
 
     def render_line(self, y: int) -> Strip:
