@@ -74,8 +74,8 @@ def _charts(follower: RunFollower, settings: ChartSettings) -> list[str]:
     charts, told = RunCharts(follower, settings), list[str]()
     for build in (charts.loss, charts.metric):
         chart = Chart()
-        key, make, _ = build()
-        hash(key)
+        key, make, look = build()
+        hash((key, look))
         chart._content = make()
         told += [chart._notes(), chart._content.title]
         told += [strip_text(strip) for strip in chart.draw(WIDTH, HEIGHT, PALETTE)]

@@ -21,7 +21,7 @@ SMOOTHINGS = (0.0, 0.5, 0.8, 0.9, 0.97, 0.99)
 _MOST_CURVES = 6
 
 Offer = tuple[Hashable, Callable[[], ChartContent], Hashable]
-"""A key that changes with the content, what makes the content, and how it is shown, as part of the key."""
+"""A key that changes with the values, what makes the content, and a key that changes with how it is shown."""
 
 
 @dataclass
@@ -143,7 +143,7 @@ class RunCharts:
     def _offer(self, title: str, keys: tuple[str, ...], log_y: bool) -> Offer:
         state = self._state
         look = (title, astuple(replace(self.settings, log_y=log_y)), id(self.overlay))
-        return (id(state), fingerprint(state, keys), look), lambda: self._content(title, keys, log_y), look
+        return (id(state), fingerprint(state, keys)), lambda: self._content(title, keys, log_y), look
 
     def _content(self, title: str, keys: tuple[str, ...], log_y: bool) -> ChartContent:
         state, settings = self._state, self.settings

@@ -63,12 +63,13 @@ class Chart(Picture):
     def offer(
         self, key: Hashable, build: Callable[[], ChartContent], look: Hashable = None, urgent: bool = False
     ) -> None:
-        """Show what `build` makes, unless `key` is that of the content shown.
+        """Show what `build` makes, unless `key` and `look` are those of the content shown.
 
         While the last drawing was too short ago nothing happens: offer again. `urgent` content is shown at once, and so
         is another `look`, which a key press asked for.
         """
-        if key == self._key or (self._clock() < self._due_at_s and not urgent and look == self._look):
+        is_enough = key == self._key or (self._clock() < self._due_at_s and not urgent)
+        if look == self._look and is_enough:
             return
         began_s = time.thread_time()
         self._key, self._look, self._content = key, look, build()
