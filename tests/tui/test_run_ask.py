@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from collections.abc import Callable
+from contextlib import AbstractAsyncContextManager
 from pathlib import Path
 from typing import Any
 
@@ -14,15 +14,15 @@ from textual.widgets import Input
 
 from engine import commands as cmd
 from engine import events as ev
-from engine.run_folder import RunFolder, RunLock, create_run
+from engine.run_folder import RunFolder, create_run
 from engine.schema import validate
 from tests.engine.data_files import write_reviews
 from tests.engine.helpers import collect
 from tests.engine.test_text_tasks import REVIEWS
 from tests.tui import run_scenes as scenes
 from tests.tui import scripted as s
-from tests.tui.run_scenes import Scene, app_on, settled
-from tests.tui.test_run_screen import LARGE, SMALL, Table
+from tests.tui.run_scenes import Scene
+from tests.tui.run_table import LARGE, SMALL, Table, open_table
 from tests.tui.text_scenes import hello, reviews
 from tui.offline_answer import Answer, NoAnswer, ask_last_checkpoint
 from tui.screens import run_ask
@@ -73,20 +73,8 @@ class AskTable(Table):
 def opened(runs: Path, few_presets: Path) -> Opener:
     """Opens a scene's run."""
 
-    @asynccontextmanager
-    async def open_run(
-        scene: Scene = reviews, alive: bool = True, size: tuple[int, int] = LARGE
-    ) -> AsyncIterator[AskTable]:
-        folder, now = scene(runs)
-        lock = RunLock(folder) if alive else None
-        app = app_on(folder, now, runs)
-        try:
-            async with app.run_test(size=size) as pilot:
-                await settled(pilot)
-                yield AskTable(app, pilot, folder)
-        finally:
-            if lock is not None:
-                lock.release()
+    def open_run(scene: Scene = reviews, **options: Any) -> AbstractAsyncContextManager[AskTable]:
+        return open_table(AskTable, runs, scene, **options)
 
     return open_run
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import shutil
-from collections.abc import AsyncIterator, Callable, Iterable
-from contextlib import asynccontextmanager
+from collections.abc import Callable, Iterable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -13,62 +13,17 @@ import pytest
 from textual._compositor import Compositor
 from textual.css.stylesheet import Stylesheet
 from textual.dom import DOMNode
-from textual.pilot import Pilot
 
 from engine import commands as cmd
 from engine import events as ev
-from engine.run_folder import RunFolder, RunLock
+from engine.run_folder import RunFolder
 from tests.tui import run_scenes as scenes
 from tests.tui import scripted as s
-from tests.tui.run_scenes import Scene, app_on, seen, settled
-from tui.app import DltuiApp
+from tests.tui.run_scenes import Scene
+from tests.tui.run_table import SMALL, Table, open_table
 from tui.screens.home import HomeScreen
 from tui.screens.run import RunScreen
 from tui.widgets.chart import Chart
-
-LARGE, SMALL = (140, 45), (80, 24)
-
-
-class Table:
-    """An open run screen, and what a test does with it."""
-
-    def __init__(self, app: DltuiApp, pilot: Pilot[Any], folder: RunFolder) -> None:
-        self.app, self.pilot, self.folder = app, pilot, folder
-
-    @property
-    def screen(self) -> RunScreen:
-        """The run screen."""
-        assert isinstance(self.app.screen, RunScreen)
-        return self.app.screen
-
-    def text(self) -> str:
-        """All that is on screen."""
-        return seen(self.app)
-
-    async def press(self, *keys: str) -> str:
-        """Press keys; returns the screen after them."""
-        await settled(self.pilot, *keys)
-        return self.text()
-
-    async def engine_says(self, *events: ev.AnyEvent) -> str:
-        """Append events as the engine would; returns the screen once they are on it."""
-        s.write_events(self.folder, events)
-        version = self.screen.follower.state.version + len(events)
-        for _ in range(500):
-            if self.screen.follower.state.version >= version:
-                break
-            await asyncio.sleep(0.02)
-        await settled(self.pilot)
-        return self.text()
-
-    def asked(self) -> list[str]:
-        """Names of the commands in the run folder."""
-        return [type(command).__name__ for command in self.folder.read_commands().read()]
-
-    def notes(self) -> list[str]:
-        """Notifications so far."""
-        return [note.message for note in self.app._notifications]
-
 
 Opener = Callable[..., Any]
 
@@ -76,21 +31,7 @@ Opener = Callable[..., Any]
 @pytest.fixture
 def opened(runs: Path, few_presets: Path) -> Opener:
     """Opens a scene's run."""
-
-    @asynccontextmanager
-    async def open_run(scene: Scene, alive: bool = True, size: tuple[int, int] = LARGE) -> AsyncIterator[Table]:
-        folder, now = scene(runs)
-        lock = RunLock(folder) if alive else None
-        app = app_on(folder, now, runs)
-        try:
-            async with app.run_test(size=size) as pilot:
-                await settled(pilot)
-                yield Table(app, pilot, folder)
-        finally:
-            if lock is not None:
-                lock.release()
-
-    return open_run
+    return partial(open_table, Table, runs)
 
 
 # -- steering --------------------------------------------------------------------------------------------------------
