@@ -1,12 +1,13 @@
 """Cost as work grows: `python -m benchmarks.growth [--quick] [--steps N]`.
 
-Logs are written as an engine writes them, with heartbeats, epochs and evaluations among their rows. They are read
-beside the real application, headless, in a process of its own, five times: the time until all is known, and the
-longest that the event loop was kept from its turn; and they are shown by it: the memory of the process. A redraw is
-measured from a new row to the finished lines of a chart, in seconds of the thread, medians of 50, in three rounds in
-turns. For a day of logging real presets train for a while as in a run that takes a day, and what they log from their
-fifth second on goes on for a day; pictures are drawn less often as an engine grows older, as engine/figure_studio.py
-says.
+Logs are written as an engine writes them, with heartbeats, epochs and evaluations among their rows: a row for every
+step, 80 a second, of which those of a tenth of a second share lines; and rows each for itself, as automatic ones are.
+They are read beside the real application, headless, in a process of its own, five times: the time until all is known,
+and the longest that the event loop was kept from its turn; and they are shown by it: the memory of the process. A
+redraw is measured from a new row to the finished lines of a chart, in seconds of the thread, medians of 50, in three
+rounds in turns. For a day of logging real presets train for a while as in a run that takes a day, and what they log
+from their fifth second on goes on for a day; as an engine grows older pictures are drawn less often and rows cover
+more, as engine/figure_studio.py and engine/meters.py say.
 Memory over many steps is that of an engine that trains linear-regression-synthetic with automatic rows, and of a
 headless application that shows it meanwhile.
 """
@@ -31,12 +32,15 @@ from benchmarks.made_logs import started
 from benchmarks.memory import MIB, SIZE, Rows, over_steps, over_time, reached, resident_bytes
 from benchmarks.tables import keep, ratio
 from engine import events as ev
+from engine.event_lines import lines_of
 from engine.places import data_dir
 from engine.run_folder import RunFolder, create_run
 from engine.schema import overlay, validate
 from presets import load_preset
 
 DAY_S = 86_400
+FLUSH_S = 0.1
+"""As in engine/meters.py, which brings torch."""
 
 
 def main() -> None:
@@ -53,7 +57,8 @@ def main() -> None:
     share = 10 if args.quick else 1
     with tempfile.TemporaryDirectory() as runs:
         rows = [
-            *_opening(Path(runs), 1_000_000 // share),
+            *_opening(Path(runs), 1_000_000 // share, together=True),
+            *_opening(Path(runs), 1_000_000 // share, together=False),
             *_redrawing(Path(runs), [1000, 100_000 // share, 1_000_000 // share]),
             *_logging(Path(runs), 45 // share),
             *(over_steps(Path(runs), args.steps) if args.steps else over_time(Path(runs), 100 // share)),
@@ -65,15 +70,16 @@ def main() -> None:
 # -- a long log ----------------------------------------------------------------------------------------------------
 
 
-def _opening(runs: Path, count: int) -> Rows:
-    folder = write_run(runs, count)
+def _opening(runs: Path, count: int, together: bool) -> Rows:
+    folder = write_run(runs, count, together)
     megabytes = (folder.path / "events.jsonl").stat().st_size / 1e6
     opened = [_in_process("open", folder, count) for _ in range(5)]
     took_s = statistics.median(one["took_s"] for one in opened)
     longest_s = statistics.median(one["longest_s"] for one in opened)
     shown = _in_process("show", folder, count)
     resident = shown["resident_bytes"] / MIB
-    what, longest_ms = f"log of {count:,} rows, {megabytes:.0f} MB", longest_s * 1e3
+    sort, longest_ms = "a row for every step" if together else "each row for itself", longest_s * 1e3
+    what = f"log of {count:,} rows, {sort}, {megabytes:.0f} MB"
     beside = f"{shown['before_bytes'] / MIB:.0f} MiB before"
     return [
         reached(f"{what}: read, and all of it known", f"{took_s:.2f} s", "1 s", took_s < 1),
@@ -95,23 +101,30 @@ def _redrawing(runs: Path, counts: list[int]) -> Rows:
     return rows
 
 
-def write_run(runs: Path, count: int) -> RunFolder:
-    """A run whose log has `count` rows of two metrics, heartbeats, epochs and evaluations among them; made once."""
-    config = load_preset("mnist-mlp").config
-    if (runs / f"rows-{count}").exists():
-        return RunFolder(runs / f"rows-{count}")
-    folder = create_run(runs, config, Path("data"), f"rows-{count}")
+def write_run(runs: Path, count: int, together: bool = True) -> RunFolder:
+    """A run whose log has `count` rows of two metrics, heartbeats, epochs and evaluations among them; made once.
+
+    Args:
+        runs: Where the run goes.
+        count: How many rows.
+        together: Whether they are handed on as those of every step are, or one by one as automatic ones.
+    """
+    name = f"rows-{count}" + "-alone" * (not together)
+    if (runs / name).exists():
+        return RunFolder(runs / name)
+    folder = create_run(runs, load_preset("mnist-mlp").config, Path("data"), name)
     with (folder.path / "events.jsonl").open("wb") as file:
-        file.writelines(ev.encode(event) + b"\n" for event in _events(count))
+        file.writelines(line + b"\n" for line in lines_of(_events(count, FLUSH_S if together else 0.0)))
     return folder
 
 
-def _events(count: int) -> Iterator[ev.AnyEvent]:
+def _events(count: int, flush_s: float) -> Iterator[ev.AnyEvent]:
+    """What happens in a run of so many rows, which are logged so many seconds apart."""
     began_at, draw = 1_760_000_000.0, random.Random(1)
     yield started(began_at, 1000, max(1, count // 1000))
     for step in range(1, count + 1):
         elapsed_s = round(step * 0.0125, 4)
-        at, share = began_at + elapsed_s, step / count
+        at, share = began_at + (elapsed_s // flush_s * flush_s if flush_s else elapsed_s), step / count
         loss = float(f"{2.3 * math.exp(-3 * share) + 0.1 * draw.random():.7g}")
         accuracy = float(f"{min(1.0, 0.1 + 0.85 * share + 0.05 * draw.random()):.7g}")
         values: dict[str, float | None] = {"train/loss": loss, "train/accuracy": accuracy}
@@ -136,6 +149,7 @@ def _in_process(what: str, folder: RunFolder, count: int) -> dict[str, float]:
 
 def _open(folder: RunFolder, count: int) -> dict[str, float]:
     """Read a log beside the running application: until all of it is known, and the longest that a key would wait."""
+    import tui.screens.run  # noqa: F401 - as an application has that is open for a moment
     from tui.app import make_app
     from tui.run_follower import RunFollower
 
@@ -262,15 +276,25 @@ def _logging(runs: Path, seconds: int) -> Rows:
         if not logged["steps_per_s"]:  # its data is not here: its log says so
             rows.append([f"a day of {name}: event log", "", "100 MB", "not measured"])
             continue
-        megabytes = (logged["bytes_per_s"] * DAY_S + logged["drawing_bytes"] * _drawings(logged["between_s"])) / 1e6
+        rows_bytes = logged["row_bytes"] * _rows(logged["rows_per_s"])
+        drawings_bytes = logged["drawing_bytes"] * _drawings(logged["between_s"])
+        megabytes = (logged["other_bytes_per_s"] * DAY_S + rows_bytes + drawings_bytes) / 1e6
         what = f"a day of {name}, {logged['steps_per_s']:,.0f} steps/s, {logged['rows_per_s']:.1f} rows/s"
         rows.append(reached(f"{what}: event log", f"{megabytes:.0f} MB", "100 MB", megabytes <= 100))
     return rows
 
 
+def _rows(rows_per_s: float) -> float:
+    """How many rows a day has, if at first so many come a second: later each covers a share of the age."""
+    from engine.meters import ROWS_WHEN_OLD  # brings torch, which the processes that open runs must not have
+
+    young_s = min(DAY_S, ROWS_WHEN_OLD / rows_per_s)
+    return rows_per_s * young_s + ROWS_WHEN_OLD * math.log(DAY_S / young_s)
+
+
 def _drawings(between_s: float) -> float:
     """How often pictures are drawn in a day, if at first so much time lies between: later it is a share of the age."""
-    from engine.figure_studio import AGE_RATIO  # brings torch, which the processes that open runs must not have
+    from engine.figure_studio import AGE_RATIO
 
     steady_s = min(DAY_S, AGE_RATIO * between_s)
     return steady_s / between_s + AGE_RATIO * math.log(DAY_S / steady_s)
@@ -284,7 +308,7 @@ def _log(folder: RunFolder, seconds: int) -> dict[str, float]:
 
     async def train() -> dict[str, float]:
         began_s = since_s = math.nan
-        first, since_bytes, rows, step = 0, 0, 0, 0
+        first, since_bytes, rows, step, rows_bytes = 0, 0, 0, 0, 0
         drawn_bytes, drawn_at = 0, set[int]()
         async for event in engine.run(folder.config(), folder.path, data_dir()):
             now_s = time.perf_counter()
@@ -292,7 +316,9 @@ def _log(folder: RunFolder, seconds: int) -> dict[str, float]:
             if now_s - began_s < SETTLED_S or began_s != began_s:
                 first, since_s, since_bytes = event.step, now_s, log.stat().st_size
                 continue
-            step, rows = event.step, rows + isinstance(event, ev.MetricsLogged)
+            step = event.step
+            if isinstance(event, ev.MetricsLogged):
+                rows, rows_bytes = rows + 1, rows_bytes + len(ev.encode(event)) + 1
             if isinstance(event, ev.FigureDrawn):
                 drawn_bytes += len(ev.encode(event)) + 1
                 drawn_at.add(event.step)
@@ -300,7 +326,8 @@ def _log(folder: RunFolder, seconds: int) -> dict[str, float]:
                 break
         took_s = time.perf_counter() - since_s
         return {
-            "bytes_per_s": (log.stat().st_size - since_bytes - drawn_bytes) / took_s,
+            "other_bytes_per_s": (log.stat().st_size - since_bytes - drawn_bytes - rows_bytes) / took_s,
+            "row_bytes": rows_bytes / max(1, rows),
             "drawing_bytes": drawn_bytes / max(1, len(drawn_at)),
             "between_s": took_s / max(1, len(drawn_at)),
             "steps_per_s": (step - first) / took_s,

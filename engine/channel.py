@@ -8,7 +8,8 @@ from collections import deque
 
 from engine.events import AnyEvent, MetricsLogged
 
-CAPACITY = 1024
+CAPACITY = 1 << 14
+"""Several times what is handed over at once where every step has a row."""
 
 
 class Barrier:
@@ -53,9 +54,10 @@ class EventChannel:
         self._rest: list[Item | None] = []
         """What was taken out of the queue when reading stopped."""
 
-    def publish(self, event: AnyEvent) -> None:
-        """Hand `event` over; callable from any thread."""
-        self._put(event)
+    def publish(self, *events: AnyEvent) -> None:
+        """Hand `events` over; callable from any thread. Those of one call are not parted by those of another, and most
+        often got together."""
+        self._put(*events)
 
     def set_barrier(self) -> Barrier:
         """Mark this place; callable from any thread. Whoever takes the barrier out must let it pass."""
@@ -107,14 +109,10 @@ class EventChannel:
             self._overflow.clear()
         return [item for item in items if item is not None and not isinstance(item, Barrier)]
 
-    def _put(self, event: Item | None) -> None:
+    def _put(self, *items: Item | None) -> None:
         with self._guard:
-            waiting = self._overflow
-            last = waiting[-1] if waiting else None
-            if len(waiting) >= self._capacity and isinstance(event, MetricsLogged) and isinstance(last, MetricsLogged):
-                waiting[-1] = merge_rows(last, event)
-            else:
-                waiting.append(event)
+            for item in items:
+                self._wait(item)
             if self._transfer_due:
                 return
             self._transfer_due = True
@@ -122,6 +120,14 @@ class EventChannel:
             self._loop.call_soon_threadsafe(self._transfer)
         except RuntimeError:  # the loop has gone: nobody listens any more, and training must not die of that
             return
+
+    def _wait(self, item: Item | None) -> None:
+        waiting = self._overflow
+        last = waiting[-1] if waiting else None
+        if len(waiting) >= self._capacity and isinstance(item, MetricsLogged) and isinstance(last, MetricsLogged):
+            waiting[-1] = merge_rows(last, item)
+        else:
+            waiting.append(item)
 
     def _transfer(self) -> None:
         """Move what fits from the threads' side to the loop's side; runs in the loop."""

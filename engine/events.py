@@ -1,4 +1,4 @@
-"""What happened in a run: frozen, past tense, one JSON line each in `events.jsonl`.
+"""What happened in a run: frozen, past tense. `engine.event_lines` says how they stand in `events.jsonl`.
 
 `at` is an instant in seconds since the epoch; `step` counts optimizer steps taken when it happened.
 """
@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 import time
-from typing import Annotated
+from typing import Annotated, Protocol
 
 import msgspec
 
@@ -216,6 +216,13 @@ AnyEvent = (
     | RunStopped
     | RunFailed
 )
+
+
+class Publish(Protocol):
+    """Takes events, in order; must not block."""
+
+    def __call__(self, *events: AnyEvent) -> None: ...
+
 
 encode = msgspec.json.Encoder().encode
 decode = msgspec.json.Decoder(AnyEvent).decode

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+import time
 from dataclasses import dataclass
+from functools import reduce
 
 import torch
 from torch import Tensor
 
-from engine.events import MetricsLogged
+from engine.channel import merge_rows
+from engine.events import MetricsLogged, Publish
 from engine.tasks.base import Observation, Task
 
 ROWS_PER_RUN = 500
@@ -18,6 +20,9 @@ SHORTEST_ROW_S = 0.002
 """At this distance rows cost less than the noise."""
 LONGEST_ROW_S = 0.25
 """A slow run still moves its chart four times a second."""
+ROWS_WHEN_OLD = 100_000
+"""A row covers at least one part in so many of the training time: what has been drawn for hours changes slowly, and the
+log of a month is still opened in a second."""
 FLUSH_S = 0.1
 """Between two host syncs."""
 MOST_HELD_BYTES = 64 << 20
@@ -42,17 +47,18 @@ class Meter:
         task: Says how observations are summed up.
         total_steps: Steps of the whole run, for the automatic interval.
         log_every: Steps per row; 0 for automatic.
-        publish: Takes the finished rows.
+        publish: Takes rows that are finished, some at a time.
     """
 
-    def __init__(self, task: Task, total_steps: int, log_every: int, publish: Callable[[MetricsLogged], None]) -> None:
+    def __init__(self, task: Task, total_steps: int, log_every: int, publish: Publish) -> None:
         self._task, self._publish = task, publish
         self._row_steps = log_every or max(1, total_steps // ROWS_PER_RUN)
         self._shortest_s = 0.0 if log_every else SHORTEST_ROW_S
         self._longest_s = math.inf if log_every else LONGEST_ROW_S
         self._observations: list[Observation] = []
         self._rows: list[_Row] = []
-        self._row_began_s = self._flushed_s = 0.0
+        self._finished: list[MetricsLogged] = []
+        self._row_began_s = self._flushed_s = self._handed_on_s = 0.0
         self._held_bytes = self._step_bytes = 0
 
     def restart(self, elapsed_s: float) -> None:
@@ -67,11 +73,13 @@ class Meter:
         if (len(self._observations) >= self._row_steps and row_s >= self._shortest_s) or row_s >= self._longest_s:
             self._close_row(step, elapsed_s, lr)
             if elapsed_s - self._flushed_s >= FLUSH_S or self._held_bytes > MOST_HELD_BYTES:
-                self.flush()
+                self._finish_rows()
+                if self._are_due(elapsed_s):
+                    self._hand_on()
 
     def forget(self) -> None:
         """Drop what was not handed on: it tells of steps that are void."""
-        self._observations, self._rows, self._held_bytes = [], [], 0
+        self._observations, self._rows, self._finished, self._held_bytes = [], [], [], 0
 
     def flush_all(self, step: int, elapsed_s: float, lr: float) -> None:
         """Close the row that is open, and hand everything on.
@@ -89,6 +97,10 @@ class Meter:
         Raises:
             NotFinite: a loss was NaN or infinite; its row has been handed on.
         """
+        self._finish_rows()
+        self._hand_on()
+
+    def _finish_rows(self) -> None:
         rows, self._rows, self._held_bytes = self._rows, [], 0
         if not rows:
             return
@@ -97,15 +109,31 @@ class Meter:
         found = {f"train/{key}": column for key, column in measured.items()} | self._gauges(rows)
         numbers = to_floats(list(found.values()))
         columns = [numbers[first : first + len(rows)] for first in range(0, len(numbers), len(rows))]
+        at = round(time.time(), 3)
         for row, *cells in zip(rows, *columns, strict=True):
             values = dict(zip(found, cells, strict=True))
-            self._publish(
+            self._finished.append(
                 MetricsLogged(
-                    step=row.step, steps=row.steps, elapsed_s=round(row.elapsed_s, 4), lr=row.lr, values=values
+                    step=row.step, at=at, steps=row.steps, elapsed_s=round(row.elapsed_s, 4), lr=row.lr, values=values
                 )
             )
             if any(value is None and key.startswith("train/loss") for key, value in values.items()):
+                self._hand_on()
                 raise NotFinite(row.step, row.steps, row.lr)
+
+    def _are_due(self, elapsed_s: float) -> bool:
+        """Whether finished rows cover so much that they may be handed on; those of an old run become one meanwhile."""
+        least_s = elapsed_s / ROWS_WHEN_OLD
+        if least_s <= self._longest_s:
+            return True
+        self._finished = [reduce(merge_rows, self._finished)]
+        return elapsed_s - self._handed_on_s >= least_s
+
+    def _hand_on(self) -> None:
+        rows, self._finished = self._finished, []
+        if rows:
+            self._handed_on_s = rows[-1].elapsed_s
+            self._publish(*rows)
 
     def _close_row(self, step: int, elapsed_s: float, lr: float) -> None:
         if not self._rows:

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Callable, Sequence
-from itertools import pairwise
-from typing import NamedTuple
+from collections.abc import Sequence
 
-import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from engine import events as ev
+from engine.columns import Columns, Floats, Ints
+from engine.event_lines import MOST_NUMBERS
+from engine.line_sorts import ALONE, AT, ELAPSED_S, LR, STEP, STEPS, VALUES, Layout, LineSorts, Roles
 
 MOST_DIGITS = 16
 """Of a number, before and after the point; two words hold them."""
@@ -24,121 +22,144 @@ MOST_OF_LR = 300
 EXACT = 1 << 53
 """Whole numbers up to here are floats, and a quotient with a power of ten up to 1e22 is rounded as it should be."""
 _POWERS = 10 ** np.arange(19)
-_DIGITS = re.compile(rb"[0-9]+")
 _LAST = np.array([0x0F0F0F0F0F0F0F0F >> 8 * n << 8 * n for n in range(8, -1, -1)], "<u8")
 """The bits of a word of eight characters that say what its last so many are worth as digits."""
-
-Ints = NDArray[np.int64]
-Floats = NDArray[np.float64]
-
-
-class Columns(NamedTuple):
-    """What one `MetricsLogged` after another says: (rows,) each."""
-
-    steps: Ints
-    at: Floats
-    elapsed_s: Floats
-    values: dict[str, Floats]
-    """NaN where a value was not finite."""
-    lr: Callable[[int], float]
-    """That of a row."""
+_BEFORE_STEPS = b'{"event":"RowsLogged","steps":'
 
 
 class RowTable:
-    """Reads lines as `ev.encode` writes `MetricsLogged` of the metrics `keys`.
+    """Reads lines as an engine writes rows of the metrics `keys`, each for itself or several together.
 
-    All are the same but for digits, and signs of values: without these, the same must be left of each line. Then
-    numbers are where they should be if runs of digits are as far from each other as in a line of zeros. Numbers that
-    are not written in a few digits, or not exact as floats, are not read here.
+    Lines of as many rows are the same but for digits, and signs of values: without these, the same must be left of
+    each. Then numbers are where they should be if runs of digits are as far from each other as in a line of zeros.
+    Numbers that are not written in a few digits, or not exact as floats, are not read here.
     """
 
     def __init__(self, keys: Sequence[str]) -> None:
-        line, runs, value_runs = _line_of_zeros(keys)
-        spans = [match.span() for match in _DIGITS.finditer(line)]
-        wholes = [runs["elapsed_s"], runs["at"], *value_runs]
-        unread = [runs["steps"], runs["lr"], runs["lr"] + 1]
-        self._keys = tuple(keys)
-        self._varying = b"0123456789" + b"-" * (b"-" not in line)
-        self._rest = line.translate(None, self._varying)
-        self._before = np.array([[start - end] for (_, end), (start, _) in pairwise([(0, 0), *spans])])
-        """How far each run is from the end of the one before it in its line, or from where the line begins."""
-        self._after = len(line) - spans[-1][1]
-        self._floats = len(wholes)
-        self._read = np.array([*wholes, *(run + 1 for run in wholes), runs["step"]])
-        self._firsts = [*wholes, *unread[:2], runs["step"]]
-        self._lr, self._values = runs["lr"], value_runs
-        numbers = {*self._read.tolist(), *unread}
-        self._named = {run: line[slice(*span)] for run, span in enumerate(spans) if run not in numbers}
-        """Digits that stand in names."""
-        self._most = np.full(len(spans), MOST_DIGITS)
-        self._most[wholes[:2]] = MOST_OF_SECONDS
-        self._most[unread] = MOST_UNREAD, MOST_OF_LR, MOST_OF_LR
-        for run, name in self._named.items():
-            self._most[run] = len(name)
+        self._keys, self._sorts = tuple(keys), LineSorts(keys)
+        roles = self._sorts.first_named + len(self._sorts.named)
+        floats = [ELAPSED_S, AT, *range(VALUES, self._sorts.first_named, 2)]
+        self._is_float, self._is_first = np.zeros((2, roles), np.bool_)
+        self._is_float[floats] = self._is_first[[*floats, STEPS, LR, STEP]] = True
+        self._most = np.full(roles, MOST_DIGITS)
+        self._most[[ELAPSED_S, AT]], self._most[STEPS], self._most[[LR, LR + 1]] = (
+            MOST_OF_SECONDS,
+            MOST_UNREAD,
+            MOST_OF_LR,
+        )
+        self._most[self._sorts.first_named :] = [len(name) for name in self._sorts.named]
 
-    def columns(self, block: bytes) -> Columns | None:
-        """What whole lines say; None unless each is a row that is read here."""
-        rest = block.translate(None, self._varying)
-        count = len(rest) // len(self._rest)
-        if not count or rest != self._rest * count:
+    def columns(self, block: bytes, line_ends: Ints) -> tuple[Columns, Ints] | None:
+        """What lines say, and the number of rows in each; None unless each is a line that is read here.
+
+        Args:
+            block: The lines.
+            line_ends: (lines,) behind their last characters.
+        """
+        rest = block.translate(None, self._sorts.varying)
+        sorts = self._sorts_of(block, rest, line_ends)
+        if sorts is None:
             return None
-        letters = np.frombuffer(block, np.uint8)
+        layout = self._sorts.layout(sorts)
+        letters, roles = np.frombuffer(block, np.uint8), layout.roles
         is_digit = letters - np.uint8(ord("0")) < 10
         edges = np.flatnonzero(is_digit[1:] != is_digit[:-1])
-        if len(edges) != 2 * len(self._before) * count:
+        if rest != layout.rest or len(edges) != 2 * len(roles):
             return None
-        by_run = edges.reshape(count, -1).T + 1
-        starts, ends = by_run[::2], by_run[1::2]
+        starts, ends = edges[::2] + 1, edges[1::2] + 1
         widths = ends - starts
-        most = widths.max(1)
-        signs = self._signs(letters, starts, ends)
-        if signs is None or (most > self._most).any() or not self._are_numbers(block, letters, starts, widths):
+        minus = self._minus_signs(letters, starts, ends, layout, line_ends)
+        if minus is None or not self._are_numbers(block, starts, widths, roles):
             return None
-        widths, most = widths[self._read], most[self._read]
-        if (most[: self._floats] + most[self._floats : -1]).max() >= len(_POWERS):
+        first = np.flatnonzero(self._is_float[roles])
+        floats = _floats(block, ends, widths, first)
+        if floats is None:
             return None
-        numbers = _whole_numbers(block, ends[self._read], widths)
-        power = _POWERS[widths[self._floats : -1]]
-        whole = numbers[: self._floats] * power
-        whole += numbers[self._floats : -1]
-        if whole.max() > EXACT:
-            return None
-        elapsed_s, at, *values = whole / power
-        return Columns(
-            steps=numbers[-1],
-            at=at,
-            elapsed_s=elapsed_s,
-            values={key: signs.get(key, 1) * column for key, column in zip(self._keys, values, strict=True)},
-            lr=lambda row: float(block[starts[self._lr, row] : ends[self._lr + 1, row]]),
+        floats[np.searchsorted(first, minus)] *= -1
+        role_of, counts, steps = roles[first], np.maximum(sorts // 2, 1), np.flatnonzero(roles == STEP)
+        rates = _of_each_row(np.flatnonzero(roles == LR), counts, sorts)
+        table = Columns(
+            steps=_whole_numbers(block, ends[steps], widths[steps]),
+            at=floats[role_of == AT].repeat(counts),
+            elapsed_s=floats[role_of == ELAPSED_S],
+            values={key: floats[role_of == VALUES + 2 * number] for number, key in enumerate(self._keys)},
+            lr=lambda row: float(block[starts[rates[row]] : ends[rates[row] + 1]]),
         )
+        return table, counts
 
-    def _signs(self, letters: NDArray[np.uint8], starts: Ints, ends: Ints) -> dict[str, Ints] | None:
-        """Signs of the metrics that have any. None where more than a sign stands between two runs of digits."""
-        before = np.empty_like(starts)
-        np.subtract(starts[1:], ends[:-1], out=before[1:])
-        np.subtract(starts[0, 1:], ends[-1, :-1] + self._after, out=before[0, 1:])
-        before[0, 0] = starts[0, 0] + len(letters) - ends[-1, -1] - self._after
-        if (before == self._before).all():
-            return {}
-        more = before - self._before
-        runs, rows = np.nonzero(more)
-        is_sign = (more[runs, rows] == 1) & (letters[starts[runs, rows] - 1] == ord("-")) & np.isin(runs, self._values)
-        if not is_sign.all():
+    def _sorts_of(self, block: bytes, rest: bytes, line_ends: Ints) -> Ints | None:
+        """The sort of each line; None where that can't be."""
+        if rest == self._sorts.rest_of(ALONE) * len(line_ends):
+            return np.full(len(line_ends), ALONE)
+        letters, begins = np.frombuffer(block, np.uint8), np.append(0, line_ends[:-1])
+        kinds, steps = (letters.take(begins + len(before), mode="clip") for before in (b'{"event":"', _BEFORE_STEPS))
+        is_listed = (steps == ord("[")).astype(np.int64)
+        widths = np.array([len(self._sorts.rest_of(sort)) for sort in range(2, 6)]).reshape(2, 2)
+        one, more = widths[0], widths[1] - widths[0]
+        lengths = np.diff(np.flatnonzero(np.frombuffer(rest, np.uint8) == ord("\n")), prepend=-1)
+        rows = 1 + (lengths - one[is_listed]) // more[is_listed]
+        sorts = np.where(kinds == ord("M"), ALONE, 2 * rows + is_listed)
+        most = MOST_NUMBERS // (len(self._keys) + 4)  # an engine writes no longer lines
+        return sorts if sorts.min() >= 0 and sorts.max() // 2 <= most else None
+
+    def _minus_signs(
+        self, letters: NDArray[np.uint8], starts: Ints, ends: Ints, layout: Layout, line_ends: Ints
+    ) -> Ints | None:
+        """The runs that a sign stands before. None where more than the sign of a value stands between two runs."""
+        if (ends[layout.last] + layout.after != line_ends).any():
             return None
-        return {key: 1 - 2 * more[run] for key, run in zip(self._keys, self._values, strict=True)}
+        gaps, first = np.empty_like(starts), layout.last[:-1] + 1
+        np.subtract(starts[1:], ends[:-1], out=gaps[1:])
+        gaps[0], gaps[first] = starts[0], starts[first] - line_ends[:-1]
+        gaps -= layout.gaps
+        at = np.flatnonzero(gaps)
+        roles = layout.roles[at]
+        is_sign = (gaps[at] == 1) & (letters[starts[at] - 1] == ord("-"))
+        return at if (is_sign & (roles >= VALUES) & self._is_float[roles]).all() else None
 
-    def _are_numbers(self, block: bytes, letters: NDArray[np.uint8], starts: Ints, widths: Ints) -> bool:
-        """Whether no number begins with a zero that does not count, and all digits in names are those of the names."""
-        for run, name in self._named.items():
+    def _are_numbers(self, block: bytes, starts: Ints, widths: Ints, roles: Roles) -> bool:
+        """Whether none is too long or begins with a zero that does not count, and digits in names are the names'."""
+        if (widths > self._most[roles]).any():
+            return False
+        long = np.flatnonzero(widths > 1)
+        begin_with_zero = np.frombuffer(block, np.uint8)[starts[long]] == ord("0")
+        if (begin_with_zero & self._is_first[roles[long]]).any():
+            return False
+        for role, name in enumerate(self._sorts.named, self._sorts.first_named):
             texts = np.ndarray((len(block) - len(name) + 1,), f"S{len(name)}", block, strides=(1,))
-            if (texts[starts[run]] != name).any():
+            if (texts[starts[roles == role]] != name).any():
                 return False
-        begin_with_zero = letters[starts[self._firsts]] == ord("0")
-        return not (begin_with_zero & (widths[self._firsts] > 1)).any()
+        return True
+
+
+def _of_each_row(rates: Ints, counts: Ints, sorts: Ints) -> Ints:
+    """Which of the runs `rates` each row has: those of a line share one, or have one each."""
+    is_listed = sorts % 2 > 0
+    return rates.repeat(np.where(is_listed, 1, counts).repeat(np.where(is_listed, counts, 1)))
+
+
+def _floats(block: bytes, ends: Ints, widths: Ints, first: Ints) -> Floats | None:
+    """The numbers whose digits before the point are the runs `first`. None where one is not exact."""
+    decimals = widths[first + 1]
+    if (widths[first] + decimals).max() >= len(_POWERS):
+        return None
+    power = _POWERS[decimals]
+    whole = _whole_numbers(block, ends[first], widths[first]) * power
+    whole += _whole_numbers(block, ends[first + 1], decimals)
+    return None if whole.max() > EXACT else whole / power
 
 
 def _whole_numbers(block: bytes, ends: Ints, widths: Ints) -> Ints:
-    """Numbers of up to `MOST_DIGITS` digits, eight of which are one word: pairs are summed up, then pairs of pairs."""
+    """Numbers of up to `MOST_DIGITS` digits, by where they end and how wide they are."""
+    numbers = _last_digits(block, ends, widths)
+    wide = np.flatnonzero(widths > 8)
+    if len(wide):
+        numbers[wide] += 10**8 * _last_digits(block, ends[wide] - 8, widths[wide] - 8)
+    return numbers
+
+
+def _last_digits(block: bytes, ends: Ints, widths: Ints) -> Ints:
+    """What up to eight digits are worth, which are one word: pairs are summed up, then pairs of pairs."""
     words = np.ndarray((len(block) - 7,), "V8", block, strides=(1,))
     word = words[ends - 8].view("<u8")
     word &= _LAST.take(widths, mode="clip")
@@ -148,24 +169,4 @@ def _whole_numbers(block: bytes, ends: Ints, widths: Ints) -> Ints:
         halves *= halves.dtype.type(ten << half_bits | 1)
         halves >>= halves.dtype.type(half_bits)
     numbers: Ints = word.view(np.int64)
-    for run in np.flatnonzero(widths.max(1) > 8):
-        more = np.maximum(widths[run] - 8, 0)[None]
-        numbers[run] += 10**8 * _whole_numbers(block, ends[run][None] - 8, more)[0]
     return numbers
-
-
-def _line_of_zeros(keys: Sequence[str]) -> tuple[bytes, dict[str, int], list[int]]:
-    """A row whose numbers are zeros, and which run of digits each begins with: by field, and those of the values."""
-    line, runs, value_runs = b'{"event":"MetricsLogged"', dict[str, int](), list[int]()
-    for field in msgspec.structs.fields(ev.MetricsLogged):
-        line += b"," + msgspec.json.encode(field.name) + b":"
-        if field.name == "values":
-            for number, key in enumerate(keys):
-                line += (b"," if number else b"{") + msgspec.json.encode(key) + b":"
-                value_runs.append(len(_DIGITS.findall(line)))
-                line += b"0.0"
-            line += b"}"
-        else:
-            runs[field.name] = len(_DIGITS.findall(line))
-            line += b"0" if field.name in ("step", "steps") else b"0.0"
-    return line + b"}\n", runs, value_runs

@@ -13,9 +13,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from engine import commands, events
+from engine.event_lines import events_of
+from engine.history import HistoryReader
 from engine.own_file import read_own
 from engine.places import data_dir, expanded
-from engine.rows import HistoryReader
 from engine.run_errors import RunFolderError as RunFolderError
 from engine.run_errors import RunLocked as RunLocked
 from engine.run_lock import RunLock, holder_of
@@ -94,7 +95,7 @@ class RunFolder:
 
     def read_events(self) -> LogReader[events.AnyEvent]:
         """A new reader of what happened, from the start."""
-        return LogReader(self.path / "events.jsonl", events.decode)
+        return LogReader(self.path / "events.jsonl", events_of)
 
     def read_history(self) -> HistoryReader:
         """As `read_events`, for whoever folds them: rows come in columns."""
@@ -102,7 +103,7 @@ class RunFolder:
 
     def read_commands(self) -> LogReader[commands.AnyCommand]:
         """A new reader of what was asked for, from the start. A file that is put in its place asks for nothing anew."""
-        return LogReader(self.path / "commands.jsonl", commands.decode, rereads=False)
+        return LogReader(self.path / "commands.jsonl", lambda line: (commands.decode(line),), rereads=False)
 
     def ask(self, command: commands.AnyCommand) -> None:
         """Append `command` for the engine to take.

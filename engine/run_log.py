@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from pathlib import Path
 from typing import Generic, NamedTuple, TypeVar
@@ -103,11 +103,11 @@ class LogReader(Generic[T]):
 
     Args:
         path: The file; need not exist.
-        decode: Makes an item of a line.
+        decode: Says what a line tells: most often one item.
         rereads: Whether a file that was replaced or cut is read again from its start, or only what comes after.
     """
 
-    def __init__(self, path: Path, decode: Callable[[bytes], T], rereads: bool = True) -> None:
+    def __init__(self, path: Path, decode: Callable[[bytes], Iterable[T]], rereads: bool = True) -> None:
         self.path = path
         self.damages: list[Damage] = []
         self.offset = 0
@@ -180,7 +180,7 @@ class LogReader(Generic[T]):
 
     def _items(self, data: bytes, begin: int, end: int) -> list[T]:
         """What the lines from `begin` to `end` say; each has its end."""
-        decode, items = self._decode, []
+        decode, items = self._decode, list[T]()
         lines = data[begin : end - 1].split(b"\n")
         for number, line in enumerate(lines, self._line + 1):
             if not line:
@@ -189,7 +189,7 @@ class LogReader(Generic[T]):
                 self._damaged(number, TOO_LONG)
                 continue
             try:
-                items.append(decode(line))
+                items += decode(line)
             except (msgspec.DecodeError, ValueError, RecursionError) as error:
                 self._damaged(number, plain(str(error))[:300])
         self._line += len(lines)
@@ -198,3 +198,11 @@ class LogReader(Generic[T]):
     def _damaged(self, line: int, reason: str) -> None:
         if len(self.damages) < 1000:
             self.damages.append(Damage(self.path.name, line, reason))
+
+
+def pieces(data: bytes, begin: int, end: int, size: int) -> Iterator[tuple[int, int]]:
+    """Where pieces of whole lines begin and end: of at most `size` bytes, or else one line."""
+    while begin < end:
+        stop = data.rfind(b"\n", begin, min(end, begin + size)) + 1 or data.index(b"\n", begin) + 1
+        yield begin, stop
+        begin = stop

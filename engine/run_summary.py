@@ -11,6 +11,7 @@ import msgspec
 
 from engine import events as ev
 from engine.own_file import read_own
+from engine.rows import HistoryItem, history_of
 from engine.run_folder import RunFolder
 from engine.run_state import RunState, Status
 
@@ -21,8 +22,8 @@ ROWS_TAKEN = 32
 STARTING_S = 60.0
 """A run whose engine has said nothing is starting for so long, and has died after."""
 
-_ROW = b'{"event":"MetricsLogged"'
-"""How the engine begins such a line; one that somebody else wrote otherwise is only read more slowly."""
+_ROWS = (b'{"event":"MetricsLogged"', b'{"event":"RowsLogged"')
+"""How the engine begins such lines; one that somebody else wrote otherwise is only read more slowly."""
 
 
 @dataclass(frozen=True)
@@ -59,7 +60,7 @@ def summarize(folder: RunFolder) -> RunSummary:
     return RunSummary(folder.name, folder.path, status_of(folder, state), state, changed_at)
 
 
-def _apply_tail(state: RunState, events: list[ev.AnyEvent]) -> None:
+def _apply_tail(state: RunState, events: list[HistoryItem]) -> None:
     """Fold the log's end over its beginning. What the run came to stands in its end; that it was stopped and resumed,
     or paused, may stand between the two."""
     state.ending, state.paused = None, False
@@ -81,17 +82,17 @@ def status_of(folder: RunFolder, state: RunState, now: float | None = None) -> S
     return status
 
 
-def _events(data: bytes) -> list[ev.AnyEvent]:
-    """What happened, by the lines in `data`; of the rows of metrics some, among them the last two."""
-    events, lines = [], data.splitlines()
-    rows = [index for index, line in enumerate(lines) if line.startswith(_ROW)]
+def _events(data: bytes) -> list[HistoryItem]:
+    """What happened, by the lines in `data`; of the rows of metrics some, among them the last two lines of them."""
+    events, lines = list[HistoryItem](), data.splitlines()
+    rows = [index for index, line in enumerate(lines) if line.startswith(_ROWS)]
     passed_over = set(rows[:-2])  # the last may be half written
     passed_over.difference_update(rows[:: 1 + len(rows) // ROWS_TAKEN])
     for index, line in enumerate(lines):
         if index in passed_over:
             continue
         try:
-            events.append(ev.decode(line))
+            events.append(history_of(line))
         except (msgspec.DecodeError, ValueError, RecursionError):
             continue
     return events

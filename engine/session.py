@@ -16,6 +16,7 @@ from engine import commands as cmd
 from engine import events as ev
 from engine.channel import Barrier, EventChannel, Item
 from engine.due import Due
+from engine.event_lines import lines_of
 from engine.gauges import MachineGauges
 from engine.inbox import Inbox
 from engine.own_file import check_own_folder, open_own
@@ -195,7 +196,7 @@ class Session:
         try:
             self._lock.check()
             if events:
-                self._writer.append(*map(ev.encode, events))
+                self._writer.append(*lines_of(events))
             if barrier is not None:
                 log_bytes = self._writer.sync()
         except OSError as error:

@@ -61,7 +61,7 @@ class Trainer:
         device: torch.device,
         folder: RunFolder,
         inbox: Inbox,
-        publish: Callable[[ev.AnyEvent], None],
+        publish: ev.Publish,
         wait_until_logged: Callable[[], int | None] = lambda: 0,
         script: Iterable[Due] = (),
     ) -> None:
@@ -75,7 +75,7 @@ class Trainer:
         self._studio = FigureStudio(task, self._data, folder.figures, self._tell)
         self._recovery = Recovery(task, self._keeper)
         self._stepping = Stepping(task, self._batches.batch_size, self._say_line)
-        self._meter = Meter(task, self._settings.epochs * self._steps_per_epoch, self._settings.log_every, publish)
+        self._meter = Meter(task, settings.epochs * self._steps_per_epoch, settings.log_every, publish)
         self._split = "val" if self._data.val else "train"
         self._metric = f"{self._split}/{task.metric}" if task.metric else ""
         self._script = deque(script)

@@ -15,7 +15,7 @@ from engine.data import load_data
 from engine.devices import default_threads, resolve_device
 from engine.diagnosis import diagnose
 from engine.due import Due
-from engine.events import AnyEvent, RunFailed
+from engine.events import Publish, RunFailed
 from engine.inbox import Inbox
 from engine.placing import placed
 from engine.run_folder import RunFolder
@@ -46,7 +46,7 @@ class Worker:
         folder: RunFolder,
         data_dir: Path,
         inbox: Inbox,
-        publish: Callable[[AnyEvent], None],
+        publish: Publish,
         wait_until_logged: Callable[[], int | None] = lambda: 0,
         script: Iterable[Due] = (),
     ) -> None:

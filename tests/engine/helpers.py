@@ -61,9 +61,9 @@ async def stop_at(folder: RunFolder, step: int) -> None:
     """Train until there is a row of `step` or later, then stop: asked in the training thread, it comes in time."""
     session, publish = Session(folder), EventChannel.publish
 
-    def stop_in_time(channel: EventChannel, event: AnyEvent) -> None:
-        publish(channel, event)
-        if isinstance(event, MetricsLogged) and event.step >= step:
+    def stop_in_time(channel: EventChannel, *events: AnyEvent) -> None:
+        publish(channel, *events)
+        if any(isinstance(event, MetricsLogged) and event.step >= step for event in events):
             session.request(Stop())
 
     with pytest.MonkeyPatch.context() as patch:

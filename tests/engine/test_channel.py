@@ -52,6 +52,15 @@ async def test_a_slow_reader_gets_merged_rows_but_every_lifecycle_event() -> Non
     assert [event.step for event in events] == sorted(event.step for event in events)
 
 
+async def test_what_is_published_together_is_got_together() -> None:
+    channel = EventChannel(asyncio.get_running_loop())
+    rows = [row(step, loss=1.0) for step in range(500)]
+    thread = threading.Thread(target=channel.publish, args=rows)
+    thread.start()
+    assert await channel.get() == rows
+    thread.join()
+
+
 async def test_publishing_outlives_the_loop() -> None:
     loop = asyncio.new_event_loop()
     channel = EventChannel(loop)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -9,7 +10,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from engine.events import MetricsLogged
+from engine.events import AnyEvent, MetricsLogged
 from engine.meters import Meter, NotFinite, to_floats
 from engine.tasks.base import Observation, Task
 
@@ -42,7 +43,7 @@ class Echo(Task):
 def run(losses: list[float], step_s: float = 0.01, total: int = 10**6, log_every: int = 0) -> list[MetricsLogged]:
     rows: list[MetricsLogged] = []
     task = Echo()
-    meter = Meter(task, total, log_every, rows.append)
+    meter = Meter(task, total, log_every, lambda *new: rows.extend(new))
     meter.restart(0.0)
     for step, loss in enumerate(losses, 1):
         task.weight.fill_(step)
@@ -70,10 +71,51 @@ def test_a_quick_run_gets_fewer_rows_and_a_slow_one_more_than_its_interval() -> 
     assert len(run([1.0] * 20, step_s=0.3, total=10**6)) == 20
 
 
+def test_rows_of_an_old_run_cover_more(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("engine.meters.ROWS_WHEN_OLD", 100)
+    losses = [float(step) for step in range(1, 1001)]
+    rows = run(losses, step_s=0.25)
+    young = [row for row in rows if row.elapsed_s <= 25]
+    assert [row.steps for row in young] == [1] * 100
+    assert all(row.steps == math.ceil(row.elapsed_s / 25) for row in rows[100:-1])
+    assert sum(row.steps for row in rows) == 1000
+    assert sum(row.steps * (row.values["train/loss"] or 0) for row in rows) == pytest.approx(sum(losses))
+    assert run(losses, step_s=0.25, log_every=1)[-1].steps == 1
+
+
+def test_what_is_asked_for_is_handed_on_however_old_a_run_is(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("engine.meters.ROWS_WHEN_OLD", 100)
+    rows: list[AnyEvent] = []
+    meter = Meter(Echo(), 10**6, 0, lambda *new: rows.extend(new))
+    meter.restart(1000.0)
+    for step in range(1, 9):
+        meter.add({"loss": torch.tensor(float(step))}, step, 1000 + step / 4, 0.1)
+        if step == 3:
+            meter.flush()
+    assert [row.step for row in rows] == [1, 3]
+    with pytest.raises(NotFinite):
+        meter.add({"loss": torch.tensor(math.nan)}, 9, 1003.0, 0.1)
+    assert [row.step for row in rows] == [1, 3, 8, 9]
+    meter.add({"loss": torch.tensor(1.0)}, 10, 1004.0, 0.1)
+    meter.forget()
+    meter.flush_all(10, 1004.0, 0.1)
+    assert len(rows) == 4
+
+
+def test_rows_that_were_worked_out_together_are_handed_on_together() -> None:
+    handed: list[int] = []
+    meter = Meter(Echo(), 10, 1, lambda *new: handed.append(len(new)))
+    meter.restart(0.0)
+    for step in range(1, 26):
+        meter.add({"loss": torch.tensor(1.0)}, step, step / 64, 0.1)
+    meter.flush()
+    assert handed == [1, 7, 7, 7, 3]
+
+
 def test_large_outputs_do_not_wait_to_be_summed_up(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("engine.meters.MOST_HELD_BYTES", 10)  # two losses of float32, and no third
     rows: list[MetricsLogged] = []
-    meter = Meter(Echo(), 10, 1, rows.append)
+    meter = Meter(Echo(), 10, 1, lambda *new: rows.extend(new))
     meter.restart(0.1)
     meter.flush_all(0, 0.1, 0.1)
     seen = list[int]()

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
+import msgspec
+import numpy as np
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from engine import events as ev
+from engine.event_lines import events_of, lines_of
 from engine.row_table import RowTable
 
 KEYS = st.lists(
@@ -31,15 +35,19 @@ def row(keys: list[str], step: int, seconds: float, value: float, lr: float = 0.
 
 def read(keys: list[str], block: bytes) -> list[Any] | None:
     """All that a table says, row by row."""
-    table = RowTable(keys).columns(block)
-    if table is None:
+    line_ends = np.flatnonzero(np.frombuffer(block, np.uint8) == ord("\n")) + 1
+    read = RowTable(keys).columns(block, line_ends)
+    if read is None:
         return None
+    table, counts = read
+    assert len(counts) == len(line_ends)
+    assert sum(counts) == len(table.steps)
     cells = zip(*(table.values[key].tolist() for key in keys), strict=True)
     facts = zip(table.steps.tolist(), table.at.tolist(), table.elapsed_s.tolist(), cells, strict=True)
     return [repr((*known, table.lr(number))) for number, known in enumerate(facts)]
 
 
-def said(keys: list[str], lines: list[bytes]) -> list[Any]:
+def said(keys: list[str], lines: Sequence[bytes]) -> list[Any]:
     """The same, line by line.
 
     Raises:
@@ -47,16 +55,40 @@ def said(keys: list[str], lines: list[bytes]) -> list[Any]:
     """
     facts = []
     for line in lines:
-        one = ev.decode(line)
-        assert isinstance(one, ev.MetricsLogged)
-        assert set(one.values) == set(keys)
-        facts.append(repr((one.step, one.at, one.elapsed_s, tuple(one.values[key] for key in keys), one.lr)))
+        for one in events_of(line):
+            assert isinstance(one, ev.MetricsLogged)
+            assert set(one.values) == set(keys)
+            facts.append(repr((one.step, one.at, one.elapsed_s, tuple(one.values[key] for key in keys), one.lr)))
     return facts
 
 
-@given(KEYS, st.lists(st.tuples(st.integers(0, 10**9), DECIMAL, DECIMAL, DECIMAL), min_size=1, max_size=9))
-def test_it_reads_what_an_engine_writes(keys: list[str], rows: list[tuple[int, float, float, float]]) -> None:
-    lines = [ev.encode(row(keys, *numbers)) for numbers in rows]
+def lines_together(rows: Sequence[ev.MetricsLogged], shares: Sequence[int]) -> list[bytes]:
+    """Some rows in a line each, by how many are to share one."""
+    lines, rest = list[bytes](), list(rows)
+    for share in [*shares, len(rows)]:
+        lines += lines_of([msgspec.structs.replace(one, at=rest[0].at) for one in rest[:share]])
+        del rest[:share]
+    return lines
+
+
+SHARES = st.lists(st.integers(1, 5), max_size=4)
+
+
+@given(
+    KEYS,
+    st.lists(st.tuples(st.integers(0, 10**9), DECIMAL, DECIMAL, st.just(0.1) | DECIMAL), min_size=1, max_size=9),
+    st.booleans(),
+    SHARES,
+)
+@example(["x"], [(step, 1.5, 2.5, 0.1) for step in range(300)], True, [100, 1])
+@example(["x", "top5"], [(step, 1.5, -2.5, 0.1 * step) for step in range(9)], False, [3, 1, 1])
+def test_it_reads_what_an_engine_writes(
+    keys: list[str], rows: list[tuple[int, float, float, float]], is_steady: bool, shares: list[int]
+) -> None:
+    events = [row(keys, *numbers) for numbers in rows]
+    if is_steady:
+        events = [msgspec.structs.replace(event, steps=1, lr=0.1) for event in events]
+    lines = lines_together(events, shares)
     block = b"".join(line + b"\n" for line in lines)
     assert read(keys, block) == (None if b"e-" in block else said(keys, lines))
 
@@ -74,21 +106,23 @@ def test_learning_rates_may_be_as_long_as_floats() -> None:
     assert read(["x"], b"".join(line + b"\n" for line in lines)) == said(["x"], lines)
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=600, deadline=None)
 @given(
     KEYS,
-    st.lists(st.tuples(st.integers(0, 10**6), DECIMAL, DECIMAL), min_size=1, max_size=3),
+    st.lists(st.tuples(st.integers(0, 10**6), DECIMAL, DECIMAL), min_size=1, max_size=5),
+    SHARES,
     st.lists(
         st.tuples(st.integers(0, 600), st.sampled_from([0, 1]), st.sampled_from(["", *'0019-..e,:{}"x \n'])), max_size=3
     ),
 )
-@example(["x"], [(1, 2.5, 3.5)], [(33, 0, "0")])
-@example(["x"], [(1, 2.5, 3.5), (2, 2.5, 3.5)], [(130, 1, ""), (33, 0, "1")])
+@example(["x"], [(1, 2.5, 3.5)], [], [(33, 0, "0")])
+@example(["x"], [(1, 2.5, 3.5), (2, 2.5, 3.5)], [1], [(130, 1, ""), (33, 0, "1")])
+@example(["x"], [(1, 2.5, 3.5), (2, 2.5, 3.5)], [], [(30, 0, ",")])
 def test_a_byte_that_is_changed_is_no_surprise(
-    keys: list[str], rows: list[tuple[int, float, float]], changes: list[tuple[int, int, str]]
+    keys: list[str], rows: list[tuple[int, float, float]], shares: list[int], changes: list[tuple[int, int, str]]
 ) -> None:
     """A block is read as msgspec reads its lines, or not at all."""
-    block = b"".join(ev.encode(row(keys, *numbers)) + b"\n" for numbers in rows)
+    block = b"".join(line + b"\n" for line in lines_together([row(keys, *numbers) for numbers in rows], shares))
     for place, taken, put in changes:
         place %= len(block) - 1
         block = block[:place] + put.encode() + block[place + taken :]

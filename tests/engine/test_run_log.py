@@ -15,7 +15,11 @@ from engine import run_log
 from engine.run_log import LogReader, LogWriter
 
 Item = dict[str, int]
-decode = msgspec.json.Decoder(Item).decode
+of_item = msgspec.json.Decoder(Item).decode
+
+
+def decode(line: bytes) -> list[Item]:
+    return [of_item(line)]
 
 
 def line(number: int) -> bytes:

@@ -153,7 +153,7 @@ def test_every_sample_counts_the_same_whatever_the_batches() -> None:
 
 def test_a_loss_that_is_not_finite_is_noticed() -> None:
     task, _, _ = make(GAN)
-    meter = Meter(task, 10, 1, lambda row: None)
+    meter = Meter(task, 10, 1, lambda *rows: None)
     meter.add(task.train_step(next(batches(task)), torch.zeros(16)), 1, 0.0, 0.1)
     with torch.no_grad():
         next(task.modules["generator"].parameters()).fill_(float("nan"))

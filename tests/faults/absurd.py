@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from msgspec import inspect
 
 from engine import events as ev
+from engine.event_lines import lines_of
 
 HOSTILE = (
     "\x1b[2J\x1b[31mred\x1b]0;mine\x07",
@@ -39,7 +40,7 @@ def texts() -> st.SearchStrategy[str]:
 
 def events() -> st.SearchStrategy[bytes]:
     """A line of an event log."""
-    return st.one_of([_event(kind) for kind in ev.AnyEvent.__args__])
+    return st.one_of([*(_event(kind) for kind in ev.AnyEvent.__args__), _shared()])
 
 
 def _event(kind: type[ev.Event]) -> st.SearchStrategy[bytes]:
@@ -48,6 +49,19 @@ def _event(kind: type[ev.Event]) -> st.SearchStrategy[bytes]:
         for field in inspect.type_info(kind).fields  # type: ignore
     }
     return st.fixed_dictionaries({"event": st.just(kind.__name__), **fields}).map(msgspec.json.encode)
+
+
+def _shared() -> st.SearchStrategy[bytes]:
+    """A line that several rows share."""
+
+    def line(rows: list[bytes]) -> bytes:
+        first, *others = map(ev.decode, rows)
+        assert isinstance(first, ev.MetricsLogged)
+        return lines_of(
+            [first, *(msgspec.structs.replace(other, at=first.at, values=first.values) for other in others)]
+        )[0]
+
+    return st.lists(_event(ev.MetricsLogged), min_size=2, max_size=4).map(line)
 
 
 def _values(kind: inspect.Type, name: str) -> st.SearchStrategy[Any]:

@@ -17,10 +17,8 @@ from hypothesis import strategies as st
 
 import engine
 from engine import commands as cmd
-from engine.commands import decode as decode_command
 from engine.figures import FigureError, load_figure
 from engine.run_folder import RunFolder, RunFolderError
-from engine.run_log import LogReader
 from engine.run_state import RunState
 from engine.run_summary import summarize
 from engine.text import plain
@@ -128,7 +126,7 @@ def test_commands(copy: RunFolder, times: Times, draw: random.Random, tally: Tal
         data = damaged(whole, draw)
         path.write_bytes(data)
         with watch.on(data):
-            reader = LogReader(path, decode_command)
+            reader = copy.read_commands()
             assert all(isinstance(command, cmd.Command) for command in reader.read_all())
     tally("damaged commands read", count)
     measured("slowest damaged file, commands", watch.slowest_s)

@@ -13,8 +13,10 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from engine import events as ev
-from engine import rows
-from engine.rows import HistoryItem, HistoryReader, Rows
+from engine import history, row_blocks
+from engine.event_lines import events_of, lines_of
+from engine.history import HistoryReader
+from engine.rows import HistoryItem, Rows
 from engine.run_log import Damage, LogReader
 from engine.run_state import RunState
 from tests.engine.test_run_state import evaluated, logged, started
@@ -38,18 +40,23 @@ def folded(reader: LogReader[HistoryItem] | LogReader[ev.AnyEvent]) -> tuple[dic
 def items_of(lines: list[bytes], block_bytes: int = 1 << 18) -> list[HistoryItem]:
     """What is read in columns, after checking that it folds to the same as event by event."""
     with pytest.MonkeyPatch.context() as patch, tempfile.TemporaryDirectory() as folder:
-        patch.setattr(rows, "SMALL_BYTES", 0)
-        patch.setattr(rows, "BLOCK_BYTES", block_bytes)
-        patch.setattr(rows, "PIECE_BYTES", block_bytes // 3)
-        patch.setattr(rows, "RETRY_AFTER", 1)
+        patch.setattr(history, "SMALL_BYTES", 0)
+        patch.setattr(history, "BLOCK_BYTES", block_bytes)
+        patch.setattr(history, "FIRST_BYTES", block_bytes)
+        patch.setattr(row_blocks, "PIECE_BYTES", block_bytes // 3)
+        patch.setattr(row_blocks, "RETRY_AFTER", 1)
         path = Path(folder) / "events.jsonl"
         path.write_bytes(b"".join(lines))
-        assert folded(HistoryReader(path)) == folded(LogReader(path, ev.decode))
+        assert folded(HistoryReader(path)) == folded(LogReader(path, events_of))
         return list(HistoryReader(path).read_all())
 
 
 def written(*events: ev.AnyEvent) -> list[bytes]:
     return [ev.encode(event) + b"\n" for event in events]
+
+
+def together(*events: ev.AnyEvent) -> list[bytes]:
+    return [line + b"\n" for line in lines_of(events)]
 
 
 def beat(step: int, at: float = 0.0) -> ev.Heartbeat:
@@ -61,6 +68,8 @@ def shape(items: list[HistoryItem]) -> list[str | int]:
 
 
 ROWS = written(*(logged(step) for step in range(1, 31)))
+SHARED = [line for first in range(31, 61, 6) for line in together(*(logged(step) for step in range(first, first + 6)))]
+"""Five lines of six rows each."""
 FIRST = 1000
 """Bytes of a first block, which shows what rows there are, and of others."""
 
@@ -71,7 +80,7 @@ def block_of(*lines: bytes) -> list[HistoryItem]:
     with pytest.MonkeyPatch.context() as patch:
         reader = HistoryReader(Path("events.jsonl"))
         assert {type(item) for item in reader._take(b"".join(ROWS))} == {ev.MetricsLogged}
-        patch.setattr(rows, "SMALL_BYTES", 0)
+        patch.setattr(history, "SMALL_BYTES", 0)
         return reader._take(b"".join(lines))
 
 
@@ -91,26 +100,39 @@ def test_everything_else_keeps_its_place() -> None:
 
 def test_rows_as_an_engine_writes_them_are_not_decoded(monkeypatch: pytest.MonkeyPatch) -> None:
     lines = [*written(beat(30)), *ROWS, *written(evaluated(30, 0.5), logged(31, -0.25))]
-    decode = rows._BlockDecoder._events
+    decode = row_blocks.BlockDecoder._events
     decoded = []
-    monkeypatch.setattr(rows._BlockDecoder, "_events", lambda self, some: decoded.append(some) or decode(self, some))
+    monkeypatch.setattr(
+        row_blocks.BlockDecoder, "_events", lambda self, some: decoded.append(some) or decode(self, some)
+    )
     reader = HistoryReader(Path("events.jsonl"))
     reader._take(b"".join(ROWS))
-    monkeypatch.setattr(rows, "SMALL_BYTES", 0)
+    monkeypatch.setattr(history, "SMALL_BYTES", 0)
     assert shape(reader._take(b"".join(lines))) == [31, "Evaluated", 1]
     assert decoded == [lines[0] + lines[31]]
     reader._take(b"".join(lines) + ROWS[0].replace(b"1.0", b"null"))
     assert len(b"".join(decoded[1:])) > len(b"".join(lines))  # one without a number, and all is decoded
-    for _ in range(rows.RETRY_AFTER):
+    for _ in range(row_blocks.RETRY_AFTER):
         reader._take(b"".join(ROWS))
     decoded.clear()
     reader._take(b"".join(ROWS))
     assert decoded == [b""]
 
 
+def test_rows_that_share_a_line_are_one_item_with_those_around_them() -> None:
+    last = written(logged(62, None), beat(63))
+    (item,) = block_of(*ROWS, *SHARED[:2], *written(beat(60)), *SHARED[2:], *written(logged(61, -0.25)), *last)
+    assert isinstance(item, Rows)
+    assert (item.events, len(item), item.step, item.heartbeat) == (64, 62, 63, beat(63))
+    assert list(item.steps) == list(range(1, 63))
+    mixed = block_of(*SHARED[:1], *written(ev.RunPaused(step=36, at=2.0)), *ROWS[:3], *SHARED[1:])
+    assert shape(mixed) == [6, "RunPaused", 27]
+
+
 def test_few_rows_are_events() -> None:
     reader = HistoryReader(Path("events.jsonl"))
     assert [type(item) for line in ROWS for item in reader._take(line)] == [ev.MetricsLogged] * 30
+    assert [shape(list(reader._take(line))) for line in SHARED] == [[6]] * 5
 
 
 def test_rows_of_other_metrics_are_learned_anew() -> None:
@@ -152,6 +174,18 @@ def test_rows_of_other_metrics_are_learned_anew() -> None:
         ROWS[3].replace(b"{", b'{"unknown":[{}],', 1),
         ROWS[3].replace(b'"values":{"train/loss":1.0}', b'"values":{}'),
         ROWS[3].replace(b'"MetricsLogged"', b'"Row"'),
+        SHARED[0],
+        SHARED[0].replace(b'"steps":[1,', b'"steps":['),
+        SHARED[0].replace(b'"values":{"train/loss":[1.0,', b'"values":{"train/loss":['),
+        SHARED[0].replace(b"1.0,", b"null,", 3),
+        SHARED[0].replace(b"1.0", b"1"),
+        SHARED[0].replace(b"train/loss", b"train/other"),
+        SHARED[0].replace(b',"at":0.0', b""),
+        SHARED[0].replace(b"[31", b"[-31"),
+        SHARED[0].replace(b"[31,32,33,34,35,36]", b"[]"),
+        SHARED[0].replace(b"[31,32,33,34,35,36]", b"7"),
+        b'{"event":"RowsLogged","step":[],"at":0.0,"steps":[],"elapsed_s":[],"lr":[],"values":{"train/loss":[]}}\n',
+        b'{"event":"RowsLogged","step":[7],"at":0.0,"steps":[1],"elapsed_s":[1.0],"lr":[0.1],"values":{}}\n',
         b"[" * 5000 + b"\n",
         b"[" + ROWS[3][:-1] + b"]\n",
         b'{"event":"LineLogged","level":"info","text":"}{","step":1,"at":1}\n',
@@ -214,7 +248,8 @@ def _busy(moves: list[tuple[int, float, int | None]]) -> Iterator[ev.AnyEvent]:
 
 
 DAMAGE = st.sampled_from([b"\n", b"x\n", ROWS[0][:40] + b"\n", ROWS[0][:-1] + ROWS[1], b"{}\n"])
-LINES = st.lists((STEADY | BUSY | st.lists(EVENT)).map(lambda some: written(*some)))
+WRITTEN = st.sampled_from([written, together])
+LINES = st.lists(st.builds(lambda write, some: write(*some), WRITTEN, STEADY | BUSY | st.lists(EVENT)))
 
 
 @settings(max_examples=150, deadline=None)

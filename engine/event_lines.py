@@ -1,0 +1,99 @@
+"""Lines of the event log: an event each, but for rows of metrics that were handed on together, which share one."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import groupby
+
+import msgspec
+
+from engine import events as ev
+
+MOST_NUMBERS = 1000
+"""In a line. Lists of runs read but the last bytes of a log, which should be some lines."""
+
+
+class RowsLogged(msgspec.Struct, frozen=True, kw_only=True, tag=True, tag_field="event"):
+    """Several `MetricsLogged` of the same metrics and instant, one after another: columns with a number for each.
+
+    That takes a third of the bytes of a line for each row, and half the time to read.
+    """
+
+    steps: ev.Count | list[ev.Count]
+    """One number if it is that of all rows, as `lr`."""
+    lr: float | list[float]
+    step: list[ev.Count]
+    at: ev.Instant
+    """Of all of them."""
+    elapsed_s: list[ev.Duration]
+    values: dict[ev.Name, list[float | None]]
+
+    def __post_init__(self) -> None:
+        columns: list[Sequence[object]] = [self.each_steps, self.each_lr, self.elapsed_s, *self.values.values()]
+        if not self.step or any(len(column) != len(self.step) for column in columns):
+            raise ValueError("Expected columns of equal length")
+
+    def __iter__(self) -> Iterator[ev.MetricsLogged]:
+        each = zip(self.step, self.each_steps, self.elapsed_s, self.each_lr, strict=True)
+        for row, (step, steps, elapsed_s, lr) in enumerate(each):
+            values = {key: column[row] for key, column in self.values.items()}
+            yield ev.MetricsLogged(step=step, at=self.at, steps=steps, elapsed_s=elapsed_s, lr=lr, values=values)
+
+    @property
+    def each_steps(self) -> list[int]:
+        """`steps` of each row."""
+        return self.steps if isinstance(self.steps, list) else [self.steps] * len(self.step)
+
+    @property
+    def each_lr(self) -> list[float]:
+        """`lr` of each row."""
+        return self.lr if isinstance(self.lr, list) else [self.lr] * len(self.step)
+
+
+Line = ev.AnyEvent | RowsLogged
+
+decode_line = msgspec.json.Decoder(Line).decode
+
+
+def events_of(line: bytes) -> Iterable[ev.AnyEvent]:
+    """What a line of the log tells.
+
+    Raises:
+        msgspec.DecodeError: nothing that an engine writes.
+    """
+    told = decode_line(line)
+    return told if isinstance(told, RowsLogged) else (told,)
+
+
+def lines_of(events: Iterable[ev.AnyEvent]) -> list[bytes]:
+    """The lines that tell of `events`, in their order, without line ends."""
+    lines: list[bytes] = []
+    for sort, neighbours in groupby(events, _sort):
+        if sort is None:
+            lines += map(ev.encode, neighbours)
+            continue
+        rows = [row for row in neighbours if isinstance(row, ev.MetricsLogged)]
+        most = max(1, MOST_NUMBERS // (len(rows[0].values) + 4))
+        lines += [_line(rows[first : first + most]) for first in range(0, len(rows), most)]
+    return lines
+
+
+def _sort(event: ev.AnyEvent) -> tuple[float, tuple[str, ...]] | None:
+    """What rows in a line have in common; None for any other event."""
+    return (event.at, tuple(event.values)) if isinstance(event, ev.MetricsLogged) else None
+
+
+def _line(rows: Sequence[ev.MetricsLogged]) -> bytes:
+    if len(rows) == 1:
+        return ev.encode(rows[0])
+    steps, lr = [row.steps for row in rows], [row.lr for row in rows]
+    is_steady = len(set(steps)) == len(set(lr)) == 1
+    together = RowsLogged(
+        steps=steps[0] if is_steady else steps,
+        lr=lr[0] if is_steady else lr,
+        step=[row.step for row in rows],
+        at=rows[0].at,
+        elapsed_s=[row.elapsed_s for row in rows],
+        values={key: [row.values[key] for row in rows] for key in rows[0].values},
+    )
+    return ev.encode(together)
