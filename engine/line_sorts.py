@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from itertools import pairwise
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 import msgspec
 import numpy as np
@@ -14,6 +14,15 @@ from numpy.typing import NDArray
 from engine import events as ev
 from engine.columns import Ints
 from engine.event_lines import RowsLogged
+
+MOST_DIGITS = 16
+"""Of a number that is worked out, before and after the point; two words hold them."""
+MOST_OF_SECONDS = 10
+"""Digits before the point: whatever has no more is a valid time."""
+MOST_UNREAD = 18
+"""Digits of a count that is not worked out: whatever has no more is valid."""
+MOST_OF_LR = 300
+"""Digits of learning rates, of which the last alone is worked out: schedules make them as long as floats can be."""
 
 STEPS, LR, STEP, ELAPSED_S, AT, VALUES = 0, 1, 3, 4, 6, 8
 """Roles of runs of digits. Of a float it is that before the point, and the next role is that behind it; the metrics'
@@ -24,27 +33,55 @@ rates and numbers of steps are columns, too."""
 _FIELDS = {"steps": STEPS, "lr": LR, "step": STEP, "elapsed_s": ELAPSED_S, "at": AT}
 _DIGITS = re.compile(rb"[0-9]+")
 Roles = NDArray[np.uint16]
+T = TypeVar("T", bound=np.generic)
 
 
 class Layout(NamedTuple):
-    """What is known of lines but for their digits, and signs."""
+    """What is known of lines but for their digits, and signs. Places are those among all runs of digits."""
 
     rest: bytes
     """What is left of them without."""
+    gaps: Ints
+    """(runs,) how far each is from the end of the one before it, the first from where the lines begin."""
     roles: Roles
-    """(runs of digits,)"""
-    gaps: NDArray[np.uint16]
-    """(runs of digits,) how far each is from the end of the one before it, or from where its line begins."""
-    last: Ints
-    """(lines,) the last run of each."""
+    """(runs,)"""
+    most: Ints
+    """(runs,) the digits that each may have."""
+    begins: NDArray[np.bool_]
+    """(runs,) whether it begins a number."""
+    floats: Ints
+    """(floats to be worked out,) the places of the digits before their points."""
+    steps: Ints
+    """(rows,) the places of their steps."""
+    rates: Ints
+    """(learning rates,) the places of the digits before their points."""
     after: Ints
-    """(lines,) characters after the last run."""
+    """(lines,) characters after the last run of each."""
+
+    def first(self, lines: int) -> Layout:
+        """That of the first of these lines, which are all of a sort."""
+
+        def of_first(part: NDArray[T]) -> NDArray[T]:
+            return part[: len(part) // len(self.after) * lines]
+
+        return Layout(
+            rest=self.rest[: len(self.rest) // len(self.after) * lines],
+            gaps=of_first(self.gaps),
+            roles=of_first(self.roles),
+            most=of_first(self.most),
+            begins=of_first(self.begins),
+            floats=of_first(self.floats),
+            steps=of_first(self.steps),
+            rates=of_first(self.rates),
+            after=of_first(self.after),
+        )
 
 
 class _Sort(NamedTuple):
     rest: bytes
     roles: bytes
     gaps: bytes
+    """The first from where the line begins."""
     runs: int
     after: int
 
@@ -61,6 +98,16 @@ class LineSorts:
         """Digits that stand in names, by their roles."""
         self.first_named = VALUES + 2 * len(keys)
         self._sorts = dict[int, _Sort]()
+        roles = self.first_named + len(self.named)
+        floats = [ELAPSED_S, AT, *range(VALUES, self.first_named, 2)]
+        self._is_float, self._begins = np.zeros((2, roles), np.bool_)
+        self._is_float[floats] = self._begins[[*floats, STEPS, LR, STEP]] = True
+        self._most = np.full(roles, MOST_DIGITS)
+        self._most[[ELAPSED_S, AT]], self._most[STEPS] = MOST_OF_SECONDS, MOST_UNREAD
+        self._most[[LR, LR + 1]] = MOST_OF_LR
+        self._most[self.first_named :] = [len(name) for name in self.named]
+        self._alone: Layout | None = None
+        """Of many rows, each for itself: most blocks have no other."""
 
     def rest_of(self, sort: int) -> bytes:
         """What is left of a line without what varies."""
@@ -68,16 +115,31 @@ class LineSorts:
 
     def layout(self, sorts: Ints) -> Layout:
         """Of lines of these sorts: (lines,)."""
+        if sorts.any():
+            return self._laid_out(sorts)
+        if self._alone is None or len(self._alone.after) < len(sorts):
+            self._alone = self._laid_out(np.full(2 * len(sorts), ALONE))
+        return self._alone.first(len(sorts))
+
+    def _laid_out(self, sorts: Ints) -> Layout:
         begins = np.flatnonzero(np.diff(sorts, prepend=-1))
         lines = np.diff(begins, append=len(sorts))
         kinds = [self._sort(sort) for sort in sorts[begins].tolist()]
         stretches = list(zip(kinds, lines.tolist(), strict=True))
+        roles = np.frombuffer(b"".join([kind.roles * count for kind, count in stretches]), np.uint16)
+        gaps = np.frombuffer(b"".join([kind.gaps * count for kind, count in stretches]), np.uint16).astype(np.int64)
+        after = np.repeat([kind.after for kind in kinds], lines)
+        gaps[np.cumsum(np.repeat([kind.runs for kind in kinds], lines))[:-1]] += after[:-1]
         return Layout(
             rest=b"".join([kind.rest * count for kind, count in stretches]),
-            roles=np.frombuffer(b"".join([kind.roles * count for kind, count in stretches]), np.uint16),
-            gaps=np.frombuffer(b"".join([kind.gaps * count for kind, count in stretches]), np.uint16),
-            last=np.cumsum(np.repeat([kind.runs for kind in kinds], lines)) - 1,
-            after=np.repeat([kind.after for kind in kinds], lines),
+            gaps=gaps,
+            roles=roles,
+            most=self._most[roles],
+            begins=self._begins[roles],
+            floats=np.flatnonzero(self._is_float[roles]),
+            steps=np.flatnonzero(roles == STEP),
+            rates=np.flatnonzero(roles == LR),
+            after=after,
         )
 
     def _sort(self, sort: int) -> _Sort:

@@ -9,16 +9,8 @@ from numpy.typing import NDArray
 
 from engine.columns import Columns, Floats, Ints
 from engine.event_lines import MOST_NUMBERS
-from engine.line_sorts import ALONE, AT, ELAPSED_S, LR, STEP, STEPS, VALUES, Layout, LineSorts, Roles
+from engine.line_sorts import ALONE, AT, ELAPSED_S, VALUES, Layout, LineSorts
 
-MOST_DIGITS = 16
-"""Of a number, before and after the point; two words hold them."""
-MOST_OF_SECONDS = 10
-"""Digits before the point: whatever has no more is a valid time."""
-MOST_UNREAD = 18
-"""Digits of a count that is not worked out here: whatever has no more is valid."""
-MOST_OF_LR = 300
-"""Digits of learning rates, of which the last alone is worked out: schedules make them as long as floats can be."""
 EXACT = 1 << 53
 """Whole numbers up to here are floats, and a quotient with a power of ten up to 1e22 is rounded as it should be."""
 _POWERS = 10 ** np.arange(19)
@@ -37,17 +29,6 @@ class RowTable:
 
     def __init__(self, keys: Sequence[str]) -> None:
         self._keys, self._sorts = tuple(keys), LineSorts(keys)
-        roles = self._sorts.first_named + len(self._sorts.named)
-        floats = [ELAPSED_S, AT, *range(VALUES, self._sorts.first_named, 2)]
-        self._is_float, self._is_first = np.zeros((2, roles), np.bool_)
-        self._is_float[floats] = self._is_first[[*floats, STEPS, LR, STEP]] = True
-        self._most = np.full(roles, MOST_DIGITS)
-        self._most[[ELAPSED_S, AT]], self._most[STEPS], self._most[[LR, LR + 1]] = (
-            MOST_OF_SECONDS,
-            MOST_UNREAD,
-            MOST_OF_LR,
-        )
-        self._most[self._sorts.first_named :] = [len(name) for name in self._sorts.named]
 
     def columns(self, block: bytes, line_ends: Ints) -> tuple[Columns, Ints] | None:
         """What lines say, and the number of rows in each; None unless each is a line that is read here.
@@ -61,23 +42,22 @@ class RowTable:
         if sorts is None:
             return None
         layout = self._sorts.layout(sorts)
-        letters, roles = np.frombuffer(block, np.uint8), layout.roles
+        letters = np.frombuffer(block, np.uint8)
         is_digit = letters - np.uint8(ord("0")) < 10
         edges = np.flatnonzero(is_digit[1:] != is_digit[:-1])
-        if rest != layout.rest or len(edges) != 2 * len(roles):
+        if rest != layout.rest or len(edges) != 2 * len(layout.roles):
             return None
         starts, ends = edges[::2] + 1, edges[1::2] + 1
         widths = ends - starts
-        minus = self._minus_signs(letters, starts, ends, layout, line_ends)
-        if minus is None or not self._are_numbers(block, starts, widths, roles):
+        minus = _minus_signs(letters, starts, ends, layout)
+        if minus is None or not self._are_numbers(block, starts, widths, layout):
             return None
-        first = np.flatnonzero(self._is_float[roles])
-        floats = _floats(block, ends, widths, first)
+        floats = _floats(block, ends, widths, layout.floats)
         if floats is None:
             return None
-        floats[np.searchsorted(first, minus)] *= -1
-        role_of, counts, steps = roles[first], np.maximum(sorts // 2, 1), np.flatnonzero(roles == STEP)
-        rates = _of_each_row(np.flatnonzero(roles == LR), counts, sorts)
+        floats[np.searchsorted(layout.floats, minus)] *= -1
+        role_of, counts, steps = layout.roles[layout.floats], np.maximum(sorts // 2, 1), layout.steps
+        rates = _of_each_row(layout.rates, counts, sorts)
         table = Columns(
             steps=_whole_numbers(block, ends[steps], widths[steps]),
             at=floats[role_of == AT].repeat(counts),
@@ -102,34 +82,31 @@ class RowTable:
         most = MOST_NUMBERS // (len(self._keys) + 4)  # an engine writes no longer lines
         return sorts if sorts.min() >= 0 and sorts.max() // 2 <= most else None
 
-    def _minus_signs(
-        self, letters: NDArray[np.uint8], starts: Ints, ends: Ints, layout: Layout, line_ends: Ints
-    ) -> Ints | None:
-        """The runs that a sign stands before. None where more than the sign of a value stands between two runs."""
-        if (ends[layout.last] + layout.after != line_ends).any():
-            return None
-        gaps, first = np.empty_like(starts), layout.last[:-1] + 1
-        np.subtract(starts[1:], ends[:-1], out=gaps[1:])
-        gaps[0], gaps[first] = starts[0], starts[first] - line_ends[:-1]
-        gaps -= layout.gaps
-        at = np.flatnonzero(gaps)
-        roles = layout.roles[at]
-        is_sign = (gaps[at] == 1) & (letters[starts[at] - 1] == ord("-"))
-        return at if (is_sign & (roles >= VALUES) & self._is_float[roles]).all() else None
-
-    def _are_numbers(self, block: bytes, starts: Ints, widths: Ints, roles: Roles) -> bool:
+    def _are_numbers(self, block: bytes, starts: Ints, widths: Ints, layout: Layout) -> bool:
         """Whether none is too long or begins with a zero that does not count, and digits in names are the names'."""
-        if (widths > self._most[roles]).any():
+        if (widths > layout.most).any():
             return False
-        long = np.flatnonzero(widths > 1)
-        begin_with_zero = np.frombuffer(block, np.uint8)[starts[long]] == ord("0")
-        if (begin_with_zero & self._is_first[roles[long]]).any():
+        long = starts[layout.begins & (widths > 1)]
+        if (np.frombuffer(block, np.uint8)[long] == ord("0")).any():
             return False
         for role, name in enumerate(self._sorts.named, self._sorts.first_named):
             texts = np.ndarray((len(block) - len(name) + 1,), f"S{len(name)}", block, strides=(1,))
-            if (texts[starts[roles == role]] != name).any():
+            if (texts[starts[layout.roles == role]] != name).any():
                 return False
         return True
+
+
+def _minus_signs(letters: NDArray[np.uint8], starts: Ints, ends: Ints, layout: Layout) -> Ints | None:
+    """The runs that a sign stands before. None where more than the sign of a value stands between two runs."""
+    if ends[-1] + layout.after[-1] != len(letters):
+        return None
+    gaps = np.append(starts[0], starts[1:] - ends[:-1])
+    at = np.flatnonzero(gaps != layout.gaps)
+    if not len(at):
+        return at
+    is_sign = (gaps[at] == layout.gaps[at] + 1) & (letters[starts[at] - 1] == ord("-"))
+    is_value = (layout.roles[at] >= VALUES) & np.isin(at, layout.floats)
+    return at if (is_sign & is_value).all() else None
 
 
 def _of_each_row(rates: Ints, counts: Ints, sorts: Ints) -> Ints:
@@ -150,7 +127,7 @@ def _floats(block: bytes, ends: Ints, widths: Ints, first: Ints) -> Floats | Non
 
 
 def _whole_numbers(block: bytes, ends: Ints, widths: Ints) -> Ints:
-    """Numbers of up to `MOST_DIGITS` digits, by where they end and how wide they are."""
+    """Numbers of up to sixteen digits, by where they end and how wide they are."""
     numbers = _last_digits(block, ends, widths)
     wide = np.flatnonzero(widths > 8)
     if len(wide):
