@@ -299,8 +299,9 @@ class DltuiApp(KeysInOrder):
         self.run_worker(self._prepare_runs, thread=True, group="launcher")
 
     def _prepare_runs(self) -> None:
-        """In a thread, while somebody looks for a preset: what the first run would otherwise wait for."""
+        """In a thread, while somebody looks around: what the first run, or the first help, would wait for."""
         self.launcher.warm_up()
+        import tui.screens.help
         import tui.screens.run  # noqa: F401
 
     def _report_dead_hosts(self) -> None:

@@ -8,11 +8,10 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.content import Content
 from textual.screen import Screen
-from textual.widgets import Static
 
 from tui.widgets.dialog import Dialog
 from tui.widgets.lines import Fact, Lines
-from tui.widgets.window import Window
+from tui.widgets.window import Window, WindowLines
 
 KEY_CELLS = len("shift+tab")
 LABEL_CELLS = KEY_CELLS + 2 + len("Earlier picture ")
@@ -34,7 +33,7 @@ class HelpScreen(Dialog[None]):
         with Window() as dialog:
             dialog.border_title = Content("Keys")
             dialog.border_subtitle = Content("Esc closes")
-            yield Static(self._keys(), id="keys")
+            yield WindowLines(self._keys(), id="keys")
 
     def _keys(self) -> Lines:
         keys: dict[tuple[str, str], list[str]] = {}

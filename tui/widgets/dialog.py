@@ -8,6 +8,7 @@ from typing import TypeVar
 from rich.segment import Segment
 from rich.style import Style
 from textual.color import Color
+from textual.events import ScreenResume
 from textual.geometry import Region, Size
 from textual.screen import ModalScreen
 from textual.strip import Strip
@@ -19,6 +20,14 @@ Result = TypeVar("Result")
 
 class Dialog(ModalScreen[Result]):
     """Dims what lies behind as Textual does, in a fifth of the time: a style is blended once, not at every place."""
+
+    HORIZONTAL_BREAKPOINTS = []
+    """No window is styled by how wide the terminal is: a class that says so would lay it out, and paint it, twice."""
+
+    def on_screen_resume(self, event: ScreenResume) -> None:
+        """What comes into sight for the first time was styled when it was made, a moment ago."""
+        if not self._compositor.size:
+            event.refresh_styles = False
 
     def _screen_resized(self, size: Size) -> None:
         # its first layout tells a screen, too, that it was resized: all of it would be laid out and painted again
