@@ -334,7 +334,7 @@ async def test_zoom_styles_no_widget_anew(opened: Opener, monkeypatch: pytest.Mo
         styled, shown = list[DOMNode](), table.app.screen
 
         def note(self: Stylesheet, nodes: Iterable[DOMNode], animate: bool = False) -> None:
-            styled.extend(node for node in nodes if node.screen is shown)  # Home is made meanwhile
+            styled.extend(node for node in nodes if shown in node.ancestors_with_self)  # Home is made meanwhile
 
         monkeypatch.setattr(Stylesheet, "update_nodes", note)
         assert (await table.press("z")).startswith(" ▸1 loss")
