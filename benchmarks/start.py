@@ -25,7 +25,7 @@ from benchmarks.made_logs import started
 from benchmarks.tables import in_turns, keep, ratio
 from benchmarks.terminal import DLTUI, Pty
 from engine import events as ev
-from engine.run_folder import create_run
+from engine.run_folder import RunFolder, create_run
 from presets import load_preset
 
 PYTHON = sys.executable
@@ -96,8 +96,8 @@ def first_step_s() -> float:
         began_at = time.time()
         command = [*DLTUI, "train", "linear-regression-synthetic", "--runs", folder, *settings]
         subprocess.run(command, check=True, capture_output=True)
-        events = (Path(folder) / "first" / "events.jsonl").read_bytes().splitlines()
-    rows = [row for row in map(ev.decode, events) if isinstance(row, ev.MetricsLogged)]
+        log = RunFolder(Path(folder) / "first").read_events()
+        rows = [event for event in log.read_all() if isinstance(event, ev.MetricsLogged)]
     # rows are written some at a time: what lies least behind its step tells when the clock began
     training_began_at = min(row.at - row.elapsed_s for row in rows)
     return training_began_at + rows[0].elapsed_s - began_at
