@@ -40,7 +40,7 @@ from presets import load_preset
 
 DAY_S = 86_400
 FLUSH_S = 0.1
-"""As in engine/meters.py, which brings torch."""
+"""As in engine/meters.py, which brings torch: the processes that open runs must not have it."""
 
 
 def main() -> None:
@@ -286,7 +286,7 @@ def _logging(runs: Path, seconds: int) -> Rows:
 
 def _rows(rows_per_s: float) -> float:
     """How many rows a day has, if at first so many come a second: later each covers a share of the age."""
-    from engine.meters import ROWS_WHEN_OLD  # brings torch, which the processes that open runs must not have
+    from engine.meters import ROWS_WHEN_OLD
 
     young_s = min(DAY_S, ROWS_WHEN_OLD / rows_per_s)
     return rows_per_s * young_s + ROWS_WHEN_OLD * math.log(DAY_S / young_s)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import groupby
+from typing import Annotated
 
 import msgspec
 
@@ -22,15 +23,15 @@ class RowsLogged(msgspec.Struct, frozen=True, kw_only=True, tag=True, tag_field=
     steps: ev.Count | list[ev.Count]
     """One number if it is that of all rows, as `lr`."""
     lr: float | list[float]
-    step: list[ev.Count]
+    step: Annotated[list[ev.Count], msgspec.Meta(min_length=1, max_length=MOST_NUMBERS)]
     at: ev.Instant
     """Of all of them."""
     elapsed_s: list[ev.Duration]
     values: dict[ev.Name, list[float | None]]
 
     def __post_init__(self) -> None:
-        columns: list[Sequence[object]] = [self.each_steps, self.each_lr, self.elapsed_s, *self.values.values()]
-        if not self.step or any(len(column) != len(self.step) for column in columns):
+        columns: list[object] = [self.steps, self.lr, self.elapsed_s, *self.values.values()]
+        if any(isinstance(column, list) and len(column) != len(self.step) for column in columns):
             raise ValueError("Expected columns of equal length")
 
     def __iter__(self) -> Iterator[ev.MetricsLogged]:

@@ -23,6 +23,8 @@ MOST_UNREAD = 18
 """Digits of a count that is not worked out: whatever has no more is valid."""
 MOST_OF_LR = 300
 """Digits of learning rates, of which the last alone is worked out: schedules make them as long as floats can be."""
+MOST_NAMED = 100
+"""Different runs of digits in names: each is looked for on its own."""
 
 STEPS, LR, STEP, ELAPSED_S, AT, VALUES = 0, 1, 3, 4, 6, 8
 """Roles of runs of digits. Of a float it is that before the point, and the next role is that behind it; the metrics'
@@ -87,7 +89,11 @@ class _Sort(NamedTuple):
 
 
 class LineSorts:
-    """Lines as an engine writes them for rows of the metrics `keys`."""
+    """Lines as an engine writes them for rows of the metrics `keys`.
+
+    Raises:
+        ValueError: their names have too many runs of digits.
+    """
 
     def __init__(self, keys: Sequence[str]) -> None:
         self._keys = tuple(keys)
@@ -96,6 +102,8 @@ class LineSorts:
         """What lines of a sort differ in."""
         self.named = list(dict.fromkeys(_DIGITS.findall(names)))
         """Digits that stand in names, by their roles."""
+        if len(self.named) > MOST_NAMED:
+            raise ValueError(f"{len(self.named)} runs of digits in names")
         self.first_named = VALUES + 2 * len(keys)
         self._sorts = dict[int, _Sort]()
         roles = self.first_named + len(self.named)

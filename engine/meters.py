@@ -7,6 +7,7 @@ import time
 from dataclasses import dataclass
 from functools import reduce
 
+import msgspec
 import torch
 from torch import Tensor
 
@@ -21,8 +22,8 @@ SHORTEST_ROW_S = 0.002
 LONGEST_ROW_S = 0.25
 """A slow run still moves its chart four times a second."""
 ROWS_WHEN_OLD = 100_000
-"""A row covers at least one part in so many of the training time: what has been drawn for hours changes slowly, and the
-log of a month is still opened in a second."""
+"""An automatic row of an old run covers about one part in so many of the training time, unless something else is told
+of sooner: what has been drawn for hours changes slowly, and a month's log has some 600,000 rows, not ten million."""
 FLUSH_S = 0.1
 """Between two host syncs."""
 MOST_HELD_BYTES = 64 << 20
@@ -64,7 +65,7 @@ class Meter:
     def restart(self, elapsed_s: float) -> None:
         """Begin to count at training time `elapsed_s`."""
         self._row_began_s = elapsed_s
-        self._flushed_s = elapsed_s - FLUSH_S  # somebody waits for the first row
+        self._flushed_s = self._handed_on_s = -math.inf  # somebody waits for the first row
 
     def add(self, observation: Observation, step: int, elapsed_s: float, lr: float) -> None:
         """Take what the step observed; now and then this closes a row and hands rows on."""
@@ -126,7 +127,7 @@ class Meter:
         least_s = elapsed_s / ROWS_WHEN_OLD
         if least_s <= self._longest_s:
             return True
-        self._finished = [reduce(merge_rows, self._finished)]
+        self._finished = [_rounded(reduce(merge_rows, self._finished))]
         return elapsed_s - self._handed_on_s >= least_s
 
     def _hand_on(self) -> None:
@@ -172,6 +173,12 @@ class NotFinite(ArithmeticError):
         self.good_step = 0
         """Step of the checkpoint that a resume goes on from, 0 if there is none."""
         self.run = "RUN"
+
+
+def _rounded(row: MetricsLogged) -> MetricsLogged:
+    """With values to seven significant digits, as all are: means have more."""
+    values = {key: None if value is None else float(f"{value:.7g}") for key, value in row.values.items()}
+    return msgspec.structs.replace(row, values=values)
 
 
 def to_floats(tensors: list[Tensor]) -> list[float | None]:

@@ -43,7 +43,7 @@ class BlockDecoder:
         self._no_table_for = 0
         self._decode: Callable[[memoryview | bytes], list[Any]] = list
         if 0 < len(keys) <= MOST_KEYS:
-            with suppress(ValueError):  # control characters and the like in a key
+            with suppress(ValueError):  # control characters in a key, or digits and digits
                 self._table = RowTable(keys)
                 self._row = _slim(ev.MetricsLogged, keys, self._names, float | None)
                 self._line = _slim(RowsLogged, keys, self._names, list[float | None])

@@ -91,7 +91,8 @@ class RowTable:
             return False
         for role, name in enumerate(self._sorts.named, self._sorts.first_named):
             texts = np.ndarray((len(block) - len(name) + 1,), f"S{len(name)}", block, strides=(1,))
-            if (texts[starts[layout.roles == role]] != name).any():
+            runs = np.flatnonzero(layout.roles == role)
+            if (widths[runs] != len(name)).any() or (texts[starts[runs]] != name).any():
                 return False
         return True
 

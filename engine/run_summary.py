@@ -18,7 +18,7 @@ from engine.run_state import RunState, Status
 TAIL_BYTES = 32 << 10
 HEAD_BYTES = 64 << 10
 ROWS_TAKEN = 32
-"""Of the rows in either end of a log: enough for the latest values and the speed, a tenth of the work of all."""
+"""Lines of rows in either end of a log: enough for the latest values and the speed, a tenth of the work of all."""
 STARTING_S = 60.0
 """A run whose engine has said nothing is starting for so long, and has died after."""
 

@@ -77,6 +77,16 @@ def test_rows_that_were_not_logged_at_once_do_not() -> None:
     assert lines_of(events) == list(map(ev.encode, events))
 
 
+def test_a_line_has_no_more_rows_than_an_engine_writes() -> None:
+    zeros = b"0," * MOST_NUMBERS + b"0"
+    line = b'{"event":"RowsLogged","steps":1,"lr":0.1,"step":[%s],"at":0.0,"elapsed_s":[%s],"values":{}}' % (
+        zeros,
+        zeros,
+    )
+    with pytest.raises(msgspec.ValidationError, match=f"length <= {MOST_NUMBERS}"):
+        events_of(line)
+
+
 @pytest.mark.parametrize("column", ["step", "steps", "elapsed_s", "lr", "values"])
 def test_columns_are_of_one_length(column: str) -> None:
     (line,) = lines_of([logged(1), msgspec.structs.replace(logged(2), lr=0.5)])

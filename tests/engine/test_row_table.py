@@ -131,6 +131,14 @@ def test_a_byte_that_is_changed_is_no_surprise(
         assert table == said(keys, block.removesuffix(b"\n").split(b"\n"))
 
 
+def test_names_of_many_digits_are_read_as_they_are() -> None:
+    long, short = (ev.encode(row([name], 7, 1.5, 0.5)) + b"\n" for name in ("a" + "1" * 60, "a1"))
+    assert read(["a" + "1" * 60], 3 * long) is not None
+    assert read(["a" + "1" * 60], 3 * long + short) is None
+    with pytest.raises(ValueError, match="runs of digits in names"):
+        RowTable([f"layer{number}" for number in range(101)])
+
+
 def test_moved_signs_zeros_and_digits_of_names_are_seen() -> None:
     keys = ["a1b"]
     line = ev.encode(row(keys, 7, 1.5, 0.5)) + b"\n"

@@ -32,7 +32,7 @@ class Window(VerticalScroll):
 
 
 class WindowLines(Widget):
-    """Words in a window, as a `Static` shows them, in a quarter of the time: somebody waits for the whole window.
+    """Words in a window, as a `Static` without frame or padding shows them, in a quarter of the time: somebody waits.
 
     Args:
         lines: What it shows, once and for all.
