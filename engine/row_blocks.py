@@ -66,13 +66,13 @@ class BlockDecoder:
         others = self._events(lines)
         if others is None or len(others) != len(rows_before) or {self._row, self._line} & set(map(type, others)):
             return None
-        return _items(columns, others, np.append(0, np.cumsum(counts))[rows_before].tolist())
+        return _items(columns, counts, others, rows_before)
 
     def _decoded(self, block: bytes) -> list[HistoryItem] | None:
         items: list[HistoryItem] = []
         for start, stop in pieces(block, 0, len(block), PIECE_BYTES):
             events = self._events(block[start:stop])
-            gathered = None if events is None else self._gathered(*self._rows_apart(events))
+            gathered = None if events is None else self._gathered(events)
             if gathered is None:
                 return None
             items += gathered
@@ -86,71 +86,44 @@ class BlockDecoder:
             return None
         return events if _lines_in_braces(lines) == len(events) else None
 
-    def _rows_apart(self, events: list[Any]) -> tuple[Columns, list[Any], list[int]]:
-        """The columns of rows alone in their lines, the other events, and before which of the rows each stands."""
-        types = list(map(type, events))
-        at = _places(types, set(types) - {self._row})
-        rows = [event for event in events if type(event) is self._row] if at else events
-        others = [events[place] for place in at]
-        return self._columns_of_rows(rows), others, [place - number for number, place in enumerate(at)]
-
-    def _gathered(self, columns: Columns, others: list[Any], places: list[int]) -> list[HistoryItem] | None:
+    def _gathered(self, events: list[Any]) -> list[HistoryItem] | None:
         """As few items as can be; None if columns that share a line are not of one length."""
-        lines, line_places, rest, rest_places = [], [], [], []
-        rows = 0
-        for event, place in zip(others, places, strict=True):
-            if type(event) is self._line:
-                lines.append(event)
-                line_places.append(place)
-                rows += len(event.step)
-            else:
-                rest.append(event)
-                rest_places.append(place + rows)
-        if lines:
-            try:
-                columns = _put_in(columns, self._columns_of_lines(lines), line_places, lines)
-            except ValueError:
-                return None
-        return _items(columns, rest, rest_places)
+        types, of_rows = list(map(type, events)), {self._row, self._line}
+        at = _places(types, set(types) - of_rows)
+        lines = [event for event in events if type(event) in of_rows] if at else events
+        counts = [len(line.step) if type(line) is self._line else 1 for line in lines]
+        try:
+            columns = self._columns(lines, counts if self._line in types else None)
+        except ValueError:
+            return None
+        return _items(columns, counts, [events[place] for place in at], [place - n for n, place in enumerate(at)])
 
-    def _columns_of_rows(self, rows: list[Any]) -> Columns:
-        cells = [row.values for row in rows]
-        return Columns(
-            steps=_packed("q", [row.step for row in rows]),
-            at=_packed("d", [row.at for row in rows]),
-            elapsed_s=_packed("d", [row.elapsed_s for row in rows]),
-            values={
-                key: _packed("d", list(map(attrgetter(name), cells)))
-                for key, name in zip(self.keys, self._names, strict=True)
-            },
-            lr=lambda row: rows[row].lr,
-        )
-
-    def _columns_of_lines(self, lines: list[Any]) -> Columns:
-        """The columns of all rows in `lines`.
+    def _columns(self, lines: list[Any], counts: list[int] | None) -> Columns:
+        """The columns of all rows in `lines`, of so many each; None where each is of one row alone.
 
         Raises:
             ValueError: those of a line are not of one length, or there is nothing in them.
         """
-        rows = [len(line.step) for line in lines]
 
         def joined(column: Iterable[Any]) -> list[Any]:
-            parts = [part if type(part) is list else [part] * count for part, count in zip(column, rows, strict=True)]
-            if 0 in rows or list(map(len, parts)) != rows:
+            if counts is None:
+                return list(column)
+            parts = [part if type(part) is list else [part] * count for part, count in zip(column, counts, strict=True)]
+            if 0 in counts or list(map(len, parts)) != counts:
                 raise ValueError
             return list(chain.from_iterable(parts))
 
-        joined(line.steps for line in lines)
-        lr, cells = joined(line.lr for line in lines), [line.values for line in lines]
+        joined(line.steps for line in lines)  # nobody needs them, but they must be as many
+        cells = [line.values for line in lines]
         return Columns(
             steps=_packed("q", joined(line.step for line in lines)),
-            at=_packed("d", [line.at for line in lines]).repeat(rows),
+            at=_packed("d", joined(line.at for line in lines)),
             elapsed_s=_packed("d", joined(line.elapsed_s for line in lines)),
             values={
                 key: _packed("d", joined(map(attrgetter(name), cells)))
                 for key, name in zip(self.keys, self._names, strict=True)
             },
-            lr=lr.__getitem__,
+            lr=joined(line.lr for line in lines).__getitem__,
         )
 
 
@@ -171,32 +144,9 @@ def _parted(block: bytes) -> tuple[bytes, Ints, bytes, list[int]]:
     return b"".join([*rows, block[begin:]]), line_ends, b"".join(lines), (others - np.arange(len(others))).tolist()
 
 
-def _put_in(columns: Columns, shared: Columns, places: list[int], lines: list[Any]) -> Columns:
-    """The rows that share `lines` put among others: before those that stand after their lines."""
-    count = len(columns.steps)
-    if not count:
-        return shared
-    where = np.repeat(places, [len(line.step) for line in lines])
-    order = np.insert(np.arange(count), where, np.arange(count, count + len(where)))
-
-    def merged(these: NDArray[Any], those: NDArray[Any]) -> NDArray[Any]:
-        return np.concatenate([these, those])[order]
-
-    def lr(row: int) -> float:
-        source = int(order[row])
-        return columns.lr(source) if source < count else shared.lr(source - count)
-
-    return Columns(
-        steps=merged(columns.steps, shared.steps),
-        at=merged(columns.at, shared.at),
-        elapsed_s=merged(columns.elapsed_s, shared.elapsed_s),
-        values={key: merged(column, shared.values[key]) for key, column in columns.values.items()},
-        lr=lr,
-    )
-
-
-def _items(columns: Columns, others: list[Any], places: list[int]) -> list[HistoryItem]:
-    """Rows as few items as can be, with all but heartbeats in their places among them."""
+def _items(columns: Columns, counts: Ints | list[int], others: list[Any], lines_before: list[int]) -> list[HistoryItem]:
+    """Rows, so many in each line, as few items as can be, with all but heartbeats in their places among them."""
+    places = np.append(0, np.cumsum(counts, dtype=np.int64))[lines_before].tolist()
     items: list[HistoryItem] = []
     beats: list[ev.Heartbeat] = []
     begin = 0
