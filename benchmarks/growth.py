@@ -267,6 +267,9 @@ SETTLED_S = 4.0
 
 
 def _logging(runs: Path, seconds: int) -> Rows:
+    from engine.figure_studio import AGE_RATIO  # these bring torch
+    from engine.meters import ROWS_WHEN_OLD
+
     rows = []
     for name in PRESETS:
         config = load_preset(name).config
@@ -276,28 +279,18 @@ def _logging(runs: Path, seconds: int) -> Rows:
         if not logged["steps_per_s"]:  # its data is not here: its log says so
             rows.append([f"a day of {name}: event log", "", "100 MB", "not measured"])
             continue
-        rows_bytes = logged["row_bytes"] * _rows(logged["rows_per_s"])
-        drawings_bytes = logged["drawing_bytes"] * _drawings(logged["between_s"])
+        rows_bytes = logged["row_bytes"] * _times_a_day(1 / logged["rows_per_s"], ROWS_WHEN_OLD)
+        drawings_bytes = logged["drawing_bytes"] * _times_a_day(logged["between_s"], AGE_RATIO)
         megabytes = (logged["other_bytes_per_s"] * DAY_S + rows_bytes + drawings_bytes) / 1e6
         what = f"a day of {name}, {logged['steps_per_s']:,.0f} steps/s, {logged['rows_per_s']:.1f} rows/s"
         rows.append(reached(f"{what}: event log", f"{megabytes:.0f} MB", "100 MB", megabytes <= 100))
     return rows
 
 
-def _rows(rows_per_s: float) -> float:
-    """How many rows a day has, if at first so many come a second: later each covers a share of the age."""
-    from engine.meters import ROWS_WHEN_OLD
-
-    young_s = min(DAY_S, ROWS_WHEN_OLD / rows_per_s)
-    return rows_per_s * young_s + ROWS_WHEN_OLD * math.log(DAY_S / young_s)
-
-
-def _drawings(between_s: float) -> float:
-    """How often pictures are drawn in a day, if at first so much time lies between: later it is a share of the age."""
-    from engine.figure_studio import AGE_RATIO
-
-    steady_s = min(DAY_S, AGE_RATIO * between_s)
-    return steady_s / between_s + AGE_RATIO * math.log(DAY_S / steady_s)
+def _times_a_day(between_s: float, age_ratio: float) -> float:
+    """How often something comes in a day that comes after so much time, and later after a share of the age."""
+    steady_s = min(DAY_S, age_ratio * between_s)
+    return steady_s / between_s + age_ratio * math.log(DAY_S / steady_s)
 
 
 def _log(folder: RunFolder, seconds: int) -> dict[str, float]:
