@@ -225,4 +225,3 @@ class Publish(Protocol):
 
 
 encode = msgspec.json.Encoder().encode
-decode = msgspec.json.Decoder(AnyEvent).decode

@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from engine import events as ev
+from engine.event_lines import decode_line
 from engine.run_state import ANSWERS_KEPT, LINES_KEPT, RunState
 
 
@@ -247,7 +248,7 @@ def test_every_event_is_folded_and_survives_its_json() -> None:
         ev.RunFailed(step=1, error="e"),
     ]
     assert {type(event) for event in events} == set(ev.AnyEvent.__args__)
-    assert [ev.decode(ev.encode(event)) for event in events] == events
+    assert [decode_line(ev.encode(event)) for event in events] == events
     assert folded(*events).version == len(events)
 
 

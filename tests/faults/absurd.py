@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from msgspec import inspect
 
 from engine import events as ev
-from engine.event_lines import lines_of
+from engine.event_lines import decode_line, lines_of
 
 HOSTILE = (
     "\x1b[2J\x1b[31mred\x1b]0;mine\x07",
@@ -55,7 +55,7 @@ def _shared() -> st.SearchStrategy[bytes]:
     """A line that several rows share."""
 
     def line(rows: list[bytes]) -> bytes:
-        first, *others = map(ev.decode, rows)
+        first, *others = map(decode_line, rows)
         assert isinstance(first, ev.MetricsLogged)
         return lines_of(
             [first, *(msgspec.structs.replace(other, at=first.at, values=first.values) for other in others)]
