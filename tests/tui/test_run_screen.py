@@ -10,9 +10,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from textual._compositor import Compositor
+from textual._compositor import Compositor, ReflowResult
 from textual.css.stylesheet import Stylesheet
 from textual.dom import DOMNode
+from textual.geometry import Size
+from textual.widget import Widget
 
 from engine import commands as cmd
 from engine import events as ev
@@ -341,3 +343,18 @@ async def test_zoom_styles_no_widget_anew(opened: Opener, monkeypatch: pytest.Mo
         assert (await table.press("z")).startswith(" ▶ running")
         monkeypatch.undo()  # screens that go away style what has no screen any more
         assert styled == []
+
+
+async def test_zoom_lays_the_screen_out_once(opened: Opener, monkeypatch: pytest.MonkeyPatch) -> None:
+    async with opened(scenes.classifier) as table:
+        laid_out, shown, reflow = list[Size](), table.app.screen, Compositor.reflow
+
+        def note(self: Compositor, parent: Widget, size: Size) -> ReflowResult:
+            laid_out.extend([size] * (parent is shown))
+            return reflow(self, parent, size)
+
+        monkeypatch.setattr(Compositor, "reflow", note)
+        for times in (1, 2):
+            await table.press("z")
+            await asyncio.sleep(0.1)  # a second time would come with the next frame
+            assert laid_out == [shown.size] * times

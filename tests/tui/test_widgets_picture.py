@@ -60,6 +60,18 @@ def of(values: list[float]) -> Callable[[], ChartContent]:
     return lambda: ChartContent("loss", [curve], latest=(("train", Role.TRAIN, values[-1]),))
 
 
+async def test_a_picture_of_another_size_has_all_of_its_frame() -> None:
+    app = Stage(Lettered())
+    async with app.run_test(size=(20, 8)) as pilot:
+        for columns, lines in ((20, 8), (30, 8), (30, 6), (12, 9)):
+            await pilot.resize_terminal(columns, lines)
+            await pilot.pause()
+            first, *inner, last = app.lines()
+            assert (first, last) == (f"┏{'━' * (columns - 2)}┓", f"┗{'━' * (columns - 2)}┛")
+            letters = [letter * (columns - 2) for letter in "abc"] + [" " * (columns - 2)] * (lines - 5)
+            assert inner == [f"┃{line}┃" for line in letters]
+
+
 async def test_only_lines_that_changed_are_painted_again() -> None:
     picture = Lettered()
     app = Stage(picture)

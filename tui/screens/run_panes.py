@@ -12,6 +12,7 @@ from textual.message import Message
 from textual.widget import Widget
 from textual.widgets import Static
 
+from tui.widgets.laid_out_once import LaidOutOnce
 from tui.widgets.narrow import narrow
 
 WIDE = 110
@@ -43,7 +44,7 @@ def slots_for(width: int, height: int, is_zoomed: bool) -> Slots:
     return Slots(columns, 3 if columns == 1 and height >= VERY_TALL else 2)
 
 
-class PaneTabs(Static):
+class PaneTabs(LaidOutOnce, Static):
     """Names of all panes, the shown ones marked; there only while some are hidden."""
 
     DEFAULT_CSS = """
@@ -87,7 +88,7 @@ class PaneTabs(Static):
             at -= width + 2
 
 
-class PaneGrid(Container):
+class PaneGrid(LaidOutOnce, Container):
     """Holds the panes, and shows the page of them that the active one is on."""
 
     BLANK = True
