@@ -41,14 +41,14 @@ T = TypeVar("T", bound=np.generic)
 class Layout(NamedTuple):
     """What is known of lines but for their digits, and signs. Places are those among all runs of digits."""
 
+    lines: int
+    """How many these are."""
     rest: bytes
     """What is left of them without."""
     gaps: Ints
     """(runs,) how far each is from the end of the one before it, the first from where the lines begin."""
     roles: Roles
     """(runs,)"""
-    most: Ints
-    """(runs,) the digits that each may have."""
     begins: NDArray[np.bool_]
     """(runs,) whether it begins a number."""
     floats: Ints
@@ -57,33 +57,37 @@ class Layout(NamedTuple):
     """(rows,) the places of their steps."""
     rates: Ints
     """(learning rates,) the places of the digits before their points."""
-    after: Ints
-    """(lines,) characters after the last run of each."""
+    after: int
+    """Characters after the last run."""
 
     def first(self, lines: int) -> Layout:
         """That of the first of these lines, which are all of a sort."""
 
         def of_first(part: NDArray[T]) -> NDArray[T]:
-            return part[: len(part) // len(self.after) * lines]
+            return part[: len(part) // self.lines * lines]
 
         return Layout(
-            rest=self.rest[: len(self.rest) // len(self.after) * lines],
+            lines=lines,
+            rest=self.rest[: len(self.rest) // self.lines * lines],
             gaps=of_first(self.gaps),
             roles=of_first(self.roles),
-            most=of_first(self.most),
             begins=of_first(self.begins),
             floats=of_first(self.floats),
             steps=of_first(self.steps),
             rates=of_first(self.rates),
-            after=of_first(self.after),
+            after=self.after,
         )
 
 
 class _Sort(NamedTuple):
+    """What is known of a line, arrays as their bytes: those of many lines are joined, which is a copy and no more."""
+
     rest: bytes
-    roles: bytes
     gaps: bytes
-    """The first from where the line begins."""
+    """The first from the last run of a line of the same sort."""
+    roles: bytes
+    begins: bytes
+    is_float: bytes
     runs: int
     after: int
 
@@ -110,10 +114,11 @@ class LineSorts:
         floats = [ELAPSED_S, AT, *range(VALUES, self.first_named, 2)]
         self._is_float, self._begins = np.zeros((2, roles), np.bool_)
         self._is_float[floats] = self._begins[[*floats, STEPS, LR, STEP]] = True
-        self._most = np.full(roles, MOST_DIGITS)
-        self._most[[ELAPSED_S, AT]], self._most[STEPS] = MOST_OF_SECONDS, MOST_UNREAD
-        self._most[[LR, LR + 1]] = MOST_OF_LR
-        self._most[self.first_named :] = [len(name) for name in self.named]
+        self.most = np.full(roles, MOST_DIGITS)
+        """The digits that a run may have, by its role."""
+        self.most[[ELAPSED_S, AT]], self.most[STEPS] = MOST_OF_SECONDS, MOST_UNREAD
+        self.most[[LR, LR + 1]] = MOST_OF_LR
+        self.most[self.first_named :] = [len(name) for name in self.named]
         self._alone: Layout | None = None
         """Of many rows, each for itself: most blocks have no other."""
 
@@ -125,42 +130,46 @@ class LineSorts:
         """Of lines of these sorts: (lines,)."""
         if sorts.any():
             return self._laid_out(sorts)
-        if self._alone is None or len(self._alone.after) < len(sorts):
+        if self._alone is None or self._alone.lines < len(sorts):
             self._alone = self._laid_out(np.full(2 * len(sorts), ALONE))
         return self._alone.first(len(sorts))
 
     def _laid_out(self, sorts: Ints) -> Layout:
-        begins = np.flatnonzero(np.diff(sorts, prepend=-1))
-        lines = np.diff(begins, append=len(sorts))
-        kinds = [self._sort(sort) for sort in sorts[begins].tolist()]
-        stretches = list(zip(kinds, lines.tolist(), strict=True))
-        roles = np.frombuffer(b"".join([kind.roles * count for kind, count in stretches]), np.uint16)
-        gaps = np.frombuffer(b"".join([kind.gaps * count for kind, count in stretches]), np.uint16).astype(np.int64)
-        after = np.repeat([kind.after for kind in kinds], lines)
-        gaps[np.cumsum(np.repeat([kind.runs for kind in kinds], lines))[:-1]] += after[:-1]
+        known = {sort: self._sort(sort) for sort in set(sorts.tolist())}
+        kinds = [known[sort] for sort in sorts.tolist()]
+        gaps = np.frombuffer(bytearray().join([kind.gaps for kind in kinds]), np.int64)
+        if len({kind.after for kind in known.values()}) > 1:
+            after = np.array([kind.after for kind in kinds])
+            gaps[np.cumsum([0, *(kind.runs for kind in kinds[:-1])])] += np.append(after[0], after[:-1]) - after
+        gaps[0] -= kinds[0].after
+        roles = np.frombuffer(b"".join([kind.roles for kind in kinds]), np.uint16)
         return Layout(
-            rest=b"".join([kind.rest * count for kind, count in stretches]),
+            lines=len(sorts),
+            rest=b"".join([kind.rest for kind in kinds]),
             gaps=gaps,
             roles=roles,
-            most=self._most[roles],
-            begins=self._begins[roles],
-            floats=np.flatnonzero(self._is_float[roles]),
+            begins=np.frombuffer(b"".join([kind.begins for kind in kinds]), np.bool_),
+            floats=np.flatnonzero(np.frombuffer(b"".join([kind.is_float for kind in kinds]), np.bool_)),
             steps=np.flatnonzero(roles == STEP),
             rates=np.flatnonzero(roles == LR),
-            after=after,
+            after=kinds[-1].after,
         )
 
     def _sort(self, sort: int) -> _Sort:
         if sort not in self._sorts:
-            line, roles = self._line_of_zeros(sort)
+            line, its_roles = self._line_of_zeros(sort)
+            roles = np.array(its_roles, np.uint16)
             spans = [match.span() for match in _DIGITS.finditer(line)]
-            gaps = [start - end for (_, end), (start, _) in pairwise([(0, 0), *spans])]
+            after = len(line) - spans[-1][1]
+            gaps = [start - end for (_, end), (start, _) in pairwise([(0, -after), *spans])]
             self._sorts[sort] = _Sort(
                 rest=line.translate(None, self.varying),
-                roles=np.array(roles, np.uint16).tobytes(),
-                gaps=np.array(gaps, np.uint16).tobytes(),
+                gaps=np.array(gaps, np.int64).tobytes(),
+                roles=roles.tobytes(),
+                begins=self._begins[roles].tobytes(),
+                is_float=self._is_float[roles].tobytes(),
                 runs=len(spans),
-                after=len(line) - spans[-1][1],
+                after=after,
             )
         return self._sorts[sort]
 

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from engine.columns import Columns, Floats, Ints
 from engine.event_lines import MOST_NUMBERS
-from engine.line_sorts import ALONE, AT, ELAPSED_S, VALUES, Layout, LineSorts
+from engine.line_sorts import ALONE, AT, ELAPSED_S, MOST_OF_SECONDS, VALUES, Layout, LineSorts
 
 EXACT = 1 << 53
 """Whole numbers up to here are floats, and a quotient with a power of ten up to 1e22 is rounded as it should be."""
@@ -52,14 +52,15 @@ class RowTable:
         minus = _minus_signs(letters, starts, ends, layout)
         if minus is None or not self._are_numbers(block, starts, widths, layout):
             return None
-        floats = _floats(block, ends, widths, layout.floats)
+        numbers = _whole_numbers(block, ends, widths)
+        floats = _floats(numbers, widths, layout.floats)
         if floats is None:
             return None
         floats[np.searchsorted(layout.floats, minus)] *= -1
         role_of, counts, steps = layout.roles[layout.floats], np.maximum(sorts // 2, 1), layout.steps
         rates = _of_each_row(layout.rates, counts, sorts)
         table = Columns(
-            steps=_whole_numbers(block, ends[steps], widths[steps]),
+            steps=numbers[steps],
             at=floats[role_of == AT].repeat(counts),
             elapsed_s=floats[role_of == ELAPSED_S],
             values={key: floats[role_of == VALUES + 2 * number] for number, key in enumerate(self._keys)},
@@ -84,7 +85,7 @@ class RowTable:
 
     def _are_numbers(self, block: bytes, starts: Ints, widths: Ints, layout: Layout) -> bool:
         """Whether none is too long or begins with a zero that does not count, and digits in names are the names'."""
-        if (widths > layout.most).any():
+        if widths.max() > MOST_OF_SECONDS and (widths > self._sorts.most[layout.roles]).any():  # few digits do no harm
             return False
         long = starts[layout.begins & (widths > 1)]
         if (np.frombuffer(block, np.uint8)[long] == ord("0")).any():
@@ -99,7 +100,7 @@ class RowTable:
 
 def _minus_signs(letters: NDArray[np.uint8], starts: Ints, ends: Ints, layout: Layout) -> Ints | None:
     """The runs that a sign stands before. None where more than the sign of a value stands between two runs."""
-    if ends[-1] + layout.after[-1] != len(letters):
+    if ends[-1] + layout.after != len(letters):
         return None
     gaps = np.append(starts[0], starts[1:] - ends[:-1])
     at = np.flatnonzero(gaps != layout.gaps)
@@ -116,19 +117,19 @@ def _of_each_row(rates: Ints, counts: Ints, sorts: Ints) -> Ints:
     return rates.repeat(np.where(is_listed, 1, counts).repeat(np.where(is_listed, counts, 1)))
 
 
-def _floats(block: bytes, ends: Ints, widths: Ints, first: Ints) -> Floats | None:
-    """The numbers whose digits before the point are the runs `first`. None where one is not exact."""
+def _floats(numbers: Ints, widths: Ints, first: Ints) -> Floats | None:
+    """The floats whose digits before the point are the runs `first`. None where one is not exact."""
     decimals = widths[first + 1]
     if (widths[first] + decimals).max() >= len(_POWERS):
         return None
     power = _POWERS[decimals]
-    whole = _whole_numbers(block, ends[first], widths[first]) * power
-    whole += _whole_numbers(block, ends[first + 1], decimals)
+    whole = numbers[first] * power
+    whole += numbers[first + 1]
     return None if whole.max() > EXACT else whole / power
 
 
 def _whole_numbers(block: bytes, ends: Ints, widths: Ints) -> Ints:
-    """Numbers of up to sixteen digits, by where they end and how wide they are."""
+    """Numbers of up to sixteen digits, by where they end and how wide they are; longer ones are cut off in front."""
     numbers = _last_digits(block, ends, widths)
     wide = np.flatnonzero(widths > 8)
     if len(wide):
