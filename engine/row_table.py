@@ -91,9 +91,11 @@ class RowTable:
         if (np.frombuffer(block, np.uint8)[long] == ord("0")).any():
             return False
         for role, name in enumerate(self._sorts.named, self._sorts.first_named):
-            texts = np.ndarray((len(block) - len(name) + 1,), f"S{len(name)}", block, strides=(1,))
             runs = np.flatnonzero(layout.roles == role)
-            if (widths[runs] != len(name)).any() or (texts[starts[runs]] != name).any():
+            if (widths[runs] != len(name)).any():  # from here on a block is at least as long as a name
+                return False
+            texts = np.ndarray((len(block) - len(name) + 1,), f"S{len(name)}", block, strides=(1,))
+            if (texts[starts[runs]] != name).any():
                 return False
         return True
 

@@ -139,6 +139,12 @@ def test_names_of_many_digits_are_read_as_they_are() -> None:
         RowTable([f"layer{number}" for number in range(101)])
 
 
+def test_a_name_may_be_longer_than_all_that_is_read() -> None:
+    row = ev.MetricsLogged(step=7, at=1.0, steps=1, elapsed_s=1.0, lr=0.1, values={"a1": 0.5})
+    line = ev.encode(row) + b"\n"
+    assert RowTable(["a" + "1" * 900]).columns(line, np.array([len(line)])) is None
+
+
 def test_moved_signs_zeros_and_digits_of_names_are_seen() -> None:
     keys = ["a1b"]
     line = ev.encode(row(keys, 7, 1.5, 0.5)) + b"\n"

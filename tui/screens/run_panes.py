@@ -44,7 +44,7 @@ def slots_for(width: int, height: int, is_zoomed: bool) -> Slots:
     return Slots(columns, 3 if columns == 1 and height >= VERY_TALL else 2)
 
 
-class PaneTabs(LaidOutOnce, Static):
+class PaneTabs(Static, LaidOutOnce):
     """Names of all panes, the shown ones marked; there only while some are hidden."""
 
     DEFAULT_CSS = """
@@ -88,7 +88,7 @@ class PaneTabs(LaidOutOnce, Static):
             at -= width + 2
 
 
-class PaneGrid(LaidOutOnce, Container):
+class PaneGrid(Container, LaidOutOnce):
     """Holds the panes, and shows the page of them that the active one is on."""
 
     BLANK = True
