@@ -10,13 +10,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from textual._compositor import Compositor, ReflowResult
-from textual.containers import Container
+from textual._compositor import Compositor
 from textual.css.stylesheet import Stylesheet
 from textual.dom import DOMNode
-from textual.geometry import Size
-from textual.widget import Widget
-from textual.widgets import Static
 
 from engine import commands as cmd
 from engine import events as ev
@@ -27,9 +23,7 @@ from tests.tui.run_scenes import Scene
 from tests.tui.run_table import SMALL, Table, open_table
 from tui.screens.home import HomeScreen
 from tui.screens.run import RunScreen
-from tui.screens.run_panes import PaneGrid, PaneTabs
 from tui.widgets.chart import Chart
-from tui.widgets.picture import Picture
 
 Opener = Callable[..., Any]
 
@@ -347,32 +341,3 @@ async def test_zoom_styles_no_widget_anew(opened: Opener, monkeypatch: pytest.Mo
         assert (await table.press("z")).startswith(" ▶ running")
         monkeypatch.undo()  # screens that go away style what has no screen any more
         assert styled == []
-
-
-async def test_zoom_lays_the_screen_out_once(opened: Opener, monkeypatch: pytest.MonkeyPatch) -> None:
-    async with opened(scenes.classifier) as table:
-        laid_out, shown, reflow = list[Size](), table.app.screen, Compositor.reflow
-
-        def note(self: Compositor, parent: Widget, size: Size) -> ReflowResult:
-            laid_out.extend([size] * (parent is shown))
-            return reflow(self, parent, size)
-
-        monkeypatch.setattr(Compositor, "reflow", note)
-        for times in (1, 2):
-            await table.press("z")
-            await asyncio.sleep(0.1)  # a second time would come with the next frame
-            assert laid_out == [shown.size] * times
-
-
-async def test_a_zoom_leaves_nothing_to_be_painted_with_the_next_line(opened: Opener) -> None:
-    async with opened(scenes.classifier) as table:
-        for _ in ("zoomed", "as before"):
-            await table.press("z")
-            await table.pilot.pause(0.1)
-            assert [pane.id for pane in table.screen.query(Picture) if pane.display and pane._repaint_regions] == []
-
-
-async def test_panes_are_what_styles_take_them_for(opened: Opener) -> None:
-    async with opened(scenes.classifier) as table:
-        assert [*table.screen.query(Container).results(PaneGrid)]
-        assert [*table.screen.query(Static).results(PaneTabs)]

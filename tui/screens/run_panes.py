@@ -12,7 +12,6 @@ from textual.message import Message
 from textual.widget import Widget
 from textual.widgets import Static
 
-from tui.widgets.laid_out_once import LaidOutOnce
 from tui.widgets.narrow import narrow
 
 WIDE = 110
@@ -44,7 +43,7 @@ def slots_for(width: int, height: int, is_zoomed: bool) -> Slots:
     return Slots(columns, 3 if columns == 1 and height >= VERY_TALL else 2)
 
 
-class PaneTabs(Static, LaidOutOnce):
+class PaneTabs(Static):
     """Names of all panes, the shown ones marked; there only while some are hidden."""
 
     DEFAULT_CSS = """
@@ -88,7 +87,7 @@ class PaneTabs(Static, LaidOutOnce):
             at -= width + 2
 
 
-class PaneGrid(Container, LaidOutOnce):
+class PaneGrid(Container):
     """Holds the panes, and shows the page of them that the active one is on."""
 
     BLANK = True

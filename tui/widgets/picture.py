@@ -7,10 +7,10 @@ from typing import Any
 
 from rich.segment import Segment
 from textual.content import Content
-from textual.geometry import Region, Size, Spacing
+from textual.geometry import Region, Spacing
 from textual.strip import Strip
+from textual.widget import Widget
 
-from tui.widgets.laid_out_once import LaidOutOnce
 from tui.widgets.palette import Palette, palette_of
 from tui.widgets.plot import Drawing
 from tui.widgets.true_colors import filtered
@@ -19,7 +19,7 @@ _NOTHING = Content("")
 _FRAME = Spacing.all(1)
 
 
-class Picture(LaidOutOnce, can_focus=True):
+class Picture(Widget, can_focus=True):
     """Keeps its strips until `redraw`, another size or another theme."""
 
     ALLOW_SELECT = False
@@ -45,7 +45,6 @@ class Picture(LaidOutOnce, can_focus=True):
         self._entitled: dict[str, Content] = {}
         self._framed: dict[int, Strip] = {}
         """Lines of the widget, frame and all, as they were last painted."""
-        self._framed_for = Size()
         self._sides: tuple[Segment, Segment] | None = None
 
     def draw(self, width: int, height: int, palette: Palette) -> list[Strip]:
@@ -103,8 +102,6 @@ class Picture(LaidOutOnce, can_focus=True):
         width, height = self.outer_size
         if self.gutter != _FRAME or crop.bottom > height:
             return super().render_lines(crop)
-        if self._framed_for != self.outer_size:
-            self._framed, self._sides, self._framed_for = {}, None, self.outer_size
         strips = [self._framed.get(y) or self._frame(y, width, height) for y in crop.line_range]
         return strips if crop.column_span == (0, width) else [strip.crop(*crop.column_span) for strip in strips]
 
