@@ -57,10 +57,10 @@ class RowTable:
         if floats is None:
             return None
         floats[np.searchsorted(layout.floats, minus)] *= -1
-        role_of, counts, steps = layout.roles[layout.floats], np.maximum(sorts // 2, 1), layout.steps
+        role_of, counts = layout.roles[layout.floats], np.maximum(sorts // 2, 1)
         rates = _of_each_row(layout.rates, counts, sorts)
         table = Columns(
-            steps=numbers[steps],
+            steps=numbers[layout.steps],
             at=floats[role_of == AT].repeat(counts),
             elapsed_s=floats[role_of == ELAPSED_S],
             values={key: floats[role_of == VALUES + 2 * number] for number, key in enumerate(self._keys)},
@@ -85,7 +85,8 @@ class RowTable:
 
     def _are_numbers(self, block: bytes, starts: Ints, widths: Ints, layout: Layout) -> bool:
         """Whether none is too long or begins with a zero that does not count, and digits in names are the names'."""
-        if widths.max() > MOST_OF_SECONDS and (widths > self._sorts.most[layout.roles]).any():  # few digits do no harm
+        # only digits of names may be fewer than those of seconds, and they are looked at below
+        if widths.max() > MOST_OF_SECONDS and (widths > self._sorts.most[layout.roles]).any():
             return False
         long = starts[layout.begins & (widths > 1)]
         if (np.frombuffer(block, np.uint8)[long] == ord("0")).any():

@@ -8,9 +8,8 @@ from typing import Literal, NamedTuple
 
 from rich.cells import cell_len
 from rich.segment import Segment
-from rich.style import Style
 from textual.content import Content
-from textual.geometry import Region, Size
+from textual.geometry import Size
 from textual.scroll_view import ScrollView
 from textual.strip import Strip
 
@@ -56,7 +55,6 @@ class LogPane(ScrollView, can_focus=True):
         self._wrapped: list[tuple[LogLine, str, bool]] = []
         self._wrapped_for = 0
         self._follows_end = True
-        self._base = Style()
 
     def show(self, lines: Sequence[LogLine]) -> None:
         """Show `lines` in place of those before."""
@@ -105,14 +103,9 @@ class LogPane(ScrollView, can_focus=True):
             self.call_after_refresh(self._keep_end)
         self.refresh()
 
-    def render_lines(self, crop: Region) -> list[Strip]:
-        """The lines within `crop`; all have one style to begin with, which takes Textual longer than a line."""
-        self._base = self.rich_style
-        return super().render_lines(crop)
-
     def render_line(self, y: int) -> Strip:
         """One visible line."""
-        width, base = self.size.width, self._base
+        width, base = self.size.width, self.visual_style.rich_style
         # scrolling takes effect a frame later: the end is shown without waiting for it
         end = max(0, len(self._wrapped) - self.size.height)
         at = y + (end if self._follows_end else self.scroll_offset.y)
