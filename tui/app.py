@@ -40,6 +40,8 @@ HOST_CHECK_S = 0.5
 WARM_LATER_S = 10.0
 FURNISH_LATER_S = 1.5
 HANGUP_GRACE_S = 2.0
+HUNG_UP = 128 + signal.SIGHUP
+"""The exit status after the terminal has gone."""
 WIDE_FROM = 110
 
 
@@ -333,7 +335,7 @@ class DltuiApp(KeysInOrder):
     def _hang_up(self) -> None:
         """The terminal has gone: whatever waits for it to take output would wait for ever."""
         self.launcher.close()
-        deadline = threading.Timer(HANGUP_GRACE_S, os._exit, (128 + signal.SIGHUP,))
+        deadline = threading.Timer(HANGUP_GRACE_S, os._exit, (HUNG_UP,))
         deadline.daemon = True
         deadline.start()
-        self.exit(return_code=128 + signal.SIGHUP)
+        self.exit(return_code=HUNG_UP)

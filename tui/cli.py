@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
@@ -14,7 +13,7 @@ from engine.run_folder import RunFolderError
 from engine.text import plain
 from presets import PresetError
 from tui.errors import CommandError
-from tui.output import prepare_streams
+from tui.output import discard, prepare_streams
 from tui.parsers import Parser, make_parsers
 
 EXIT_USAGE, EXIT_INTERRUPTED = 2, 130
@@ -31,12 +30,12 @@ def main(argv: Sequence[str] | None = None) -> int:
         _tell(str(error))
         return getattr(error, "exit_code", EXIT_USAGE)
     except BrokenPipeError:  # `dltui runs | head`: whoever was reading has seen enough
-        _discard_output()
+        discard(sys.stdout)
         return 0
     except OSError as error:
         where = f"{plain(str(error.filename))}: " if error.filename else ""
         _tell(f"{where}{(error.strerror or str(error)).lower()}")
-        _discard_output()
+        discard(sys.stdout)
         return 1
     except KeyboardInterrupt:
         return EXIT_INTERRUPTED
@@ -103,12 +102,6 @@ def _refuse_unknown(token: str, parser: Parser) -> NoReturn:
 def _tell(message: str) -> None:
     with suppress(OSError):
         print(f"dltui: {plain(message)}", file=sys.stderr)
-
-
-def _discard_output() -> None:
-    """Let what is still buffered go nowhere, or Python complains of it while it shuts down."""
-    with suppress(OSError, ValueError):
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 if __name__ == "__main__":

@@ -9,6 +9,7 @@ from argparse import Namespace
 from engine.places import data_dir
 from engine.run_folder import RunFolder, find_run
 from tui.errors import CommandError
+from tui.output import discard
 from tui.parting import HEARD_OF_LATELY
 
 
@@ -34,8 +35,11 @@ def _show(args: Namespace, folder: RunFolder | None) -> int:
     if not (sys.stdin.isatty() and sys.stdout.isatty()):
         raise CommandError("the screen needs a terminal on stdin and stdout; without one: dltui train PRESET")
     gc.disable()  # until the first screen is there: what is imported stays, and looking through it takes a tenth longer
-    from tui.app import make_app  # only now: a refusal need not wait for Textual
+    from tui.app import HUNG_UP, make_app  # only now: a refusal need not wait for Textual
 
     app = make_app(args.runs, args.data or data_dir(), folder)
     app.run()
-    return app.return_code or 0
+    status = app.return_code or 0
+    if status == HUNG_UP:
+        discard(sys.stdout, sys.stderr)  # nobody is there to take it
+    return status

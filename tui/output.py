@@ -8,6 +8,7 @@ import os
 import shutil
 import sys
 from collections.abc import Sequence
+from contextlib import suppress
 from typing import Any, TextIO
 
 from rich.cells import cell_len, set_cell_size
@@ -30,6 +31,14 @@ def prepare_streams() -> None:
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="replace")
+
+
+def discard(*streams: TextIO) -> None:
+    """Let what is still buffered go nowhere, or Python complains of it while it shuts down, and exits otherwise."""
+    with suppress(OSError, ValueError):
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        for stream in streams:
+            os.dup2(nowhere, stream.fileno())
 
 
 def styled(text: str, style: str, stream: TextIO | None = None) -> str:

@@ -51,7 +51,7 @@ ELSEWHERE = (
 @pytest.fixture(autouse=True)
 def _keep_output(monkeypatch: pytest.MonkeyPatch) -> None:
     """A command that ends with an error lets its process's output go, which here is that of the tests."""
-    monkeypatch.setattr(cli, "_discard_output", lambda: None)
+    monkeypatch.setattr(cli, "discard", lambda *_: None)
 
 
 @pytest.fixture

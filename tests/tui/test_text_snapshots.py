@@ -27,7 +27,11 @@ def _plain_marker(monkeypatch: pytest.MonkeyPatch) -> None:
 async def answered(pilot: Pilot[Any], folder: RunFolder) -> None:
     """Ask, and let the engine answer."""
     screen = await settled(pilot, "a", *"slow but moving", "enter")
-    question = folder.read_commands().read()[-1]
+    for _ in range(500):
+        if asked := folder.read_commands().read():
+            break
+        await pilot.pause(0.02)
+    question = asked[-1]
     values = {"negative": 0.136, "positive": 0.864}
     s.write_events(folder, [ev.Answered(step=201, at=s.BEGAN_AT + 12, id=question.id, values=values)])  # type: ignore[union-attr]
     while question.id not in screen.follower.state.answers:  # type: ignore[union-attr]

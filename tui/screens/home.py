@@ -59,6 +59,7 @@ class HomeScreen(Screen[None]):
     def __init__(self, is_bare: bool = False) -> None:
         super().__init__()
         self._is_bare = is_bare
+        self._wants_panes = not is_bare
         self._furnishing: asyncio.Task[None] | None = None
         self._words: list[str] = []
         self._run_limit = RUNS_PER_PAGE
@@ -79,7 +80,7 @@ class HomeScreen(Screen[None]):
     def compose(self) -> ComposeResult:
         """A search line that is hidden until wanted, three panes, the keys."""
         self.add_class(self.dltui.width_class, update=False)
-        if self._is_bare and self._furnishing is None:
+        if not self._wants_panes:
             return
         with Horizontal(id="search-line"):
             yield Static("/ ")
@@ -108,6 +109,7 @@ class HomeScreen(Screen[None]):
         return not self._is_bare
 
     async def _make_panes(self) -> None:
+        self._wants_panes = True
         await self.recompose()
         if self.app.is_running:  # else the panes have gone again
             self._name_panes()
