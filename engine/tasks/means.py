@@ -52,5 +52,5 @@ def _mean_losses(losses: Tensor, sizes: tuple[int, ...], loss_is_sum: bool) -> T
 
 def _alike(rows: Rows) -> list[tuple[tuple[int, ...], int]]:
     """The sizes of a row's batches, and how many rows on end have such batches: all, but for an epoch's end."""
-    sizes = (tuple(len(observation["targets"]) for observation in row) for row in rows)
-    return [(alike, sum(1 for _ in some)) for alike, some in groupby(sizes)]
+    sizes = [tuple([observation["targets"].shape[0] for observation in row]) for row in rows]  # faster than len
+    return [(alike, len(list(some))) for alike, some in groupby(sizes)]
