@@ -58,13 +58,17 @@ def save_figure(folder: Path, figure: Figure, epoch: int | None = None) -> str:
 
     Raises:
         OSError: it could not be written.
+        ValueError: an array holds Python objects.
     """
+    for name, array in figure.arrays.items():
+        if array.dtype.hasobject:  # older NumPy would pickle them
+            raise ValueError(f"Object array '{name}' in figure '{figure.name}'")
     file_name = f"{figure.name}.npz" if epoch is None else f"{figure.name}-epoch-{epoch:06}.npz"
     folder.mkdir(exist_ok=True)  # somebody may have removed it while the run went on
     fd, draft = tempfile.mkstemp(prefix=f".{figure.name}-", suffix=".npz", dir=folder)
     try:
         with os.fdopen(fd, "wb") as file:
-            np.savez_compressed(file, allow_pickle=False, **figure.arrays)
+            np.savez_compressed(file, **figure.arrays)  # type: ignore[arg-type] # mypy takes one for allow_pickle
         os.chmod(draft, 0o644)
         os.replace(draft, folder / file_name)
     except BaseException:
