@@ -93,7 +93,7 @@ class Batches:
         if not augmentation:
             return None
         generator = torch.Generator().manual_seed(mix_seed(self._seed, epoch, "augmentation"))
-        return augmentation.draw(len(self._data.train), generator).to(self._device)
+        return on_device(augmentation.draw(len(self._data.train), generator), self._device)
 
     def _augmented(self, batches: Iterable[Tensor], draws: Tensor) -> Iterator[Tensor]:
         """The batches, one by one: of another size, sums might come out otherwise in their last bits."""
@@ -103,7 +103,7 @@ class Batches:
     def _order(self, epoch: int) -> Tensor:
         generator = torch.Generator().manual_seed(mix_seed(self._seed, epoch))
         order = torch.randperm(len(self._data.train), generator=generator)
-        return order.to(self._data.train.inputs.device)
+        return on_device(order, self._data.train.inputs.device)
 
 
 def evaluation_batches(data: DataBundle, split: Split, device: torch.device) -> Iterator[tuple[Tensor, Tensor]]:

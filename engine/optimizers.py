@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Iterable
+from functools import cache
 from itertools import chain
 from typing import Any
 
@@ -82,7 +83,9 @@ def _sgd(o: schema.Sgd, groups: Groups) -> Optimizer:
 
 
 def _adagrad(o: schema.Adagrad, groups: Groups) -> Optimizer:
-    return torch.optim.Adagrad(groups, o.lr, eps=o.eps, weight_decay=o.weight_decay, **_fused_on(groups, "cpu", "cuda"))
+    device = groups[0]["params"][0].device
+    kind = {"fused": True} if _can_fuse(torch.optim.Adagrad, device) else {"foreach": True}
+    return torch.optim.Adagrad(groups, o.lr, eps=o.eps, weight_decay=o.weight_decay, **kind)
 
 
 def _rmsprop(o: schema.RmsProp, groups: Groups) -> Optimizer:
@@ -118,8 +121,17 @@ _BUILDERS: dict[type, Callable[[Any, Groups], Optimizer]] = {
 }
 
 
-def _fused_on(groups: Groups, *devices: str) -> dict[str, Any]:
-    return {"fused": True} if groups[0]["params"][0].device.type in devices else {"foreach": True}
+@cache
+def _can_fuse(rule: Callable[..., Optimizer], device: torch.device) -> bool:
+    """Whether this version of torch has the fused update of `rule` on `device`: some find out only when they step."""
+    weight = Parameter(torch.zeros(1, device=device))
+    weight.grad = torch.zeros_like(weight)
+    try:
+        with torch.no_grad():
+            lean_step(rule([weight], fused=True))()
+    except (RuntimeError, NotImplementedError):
+        return False
+    return True
 
 
 def _build_muon(o: schema.Muon, parameters: list[Parameter], modules: dict[str, nn.Module]) -> dict[str, Optimizer]:

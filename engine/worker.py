@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import random
 import threading
+import warnings
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
@@ -130,8 +132,11 @@ def configure_torch(settings: Settings, device: torch.device) -> None:
     torch.set_flush_denormal(True)
     if torch.are_deterministic_algorithms_enabled() != settings.deterministic:  # setting it costs a second of imports
         torch.use_deterministic_algorithms(settings.deterministic)
-    torch.set_float32_matmul_precision("highest" if settings.deterministic else "high")
     if device.type == "cuda":
+        with warnings.catch_warnings(action="ignore", category=UserWarning):  # torch 2.9 announces other names
+            torch.set_float32_matmul_precision("highest" if settings.deterministic else "high")
+        if settings.deterministic:  # torch 2.9 refuses to multiply matrices without
+            os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
         torch.cuda.set_device(device)
         torch.backends.cudnn.benchmark = not settings.deterministic
 

@@ -16,7 +16,7 @@ from engine.data import load_data
 from engine.run_folder import create_run
 from engine.run_state import RunState
 from engine.schema import RunConfig
-from engine.stepping import EAGER_FIRST, Stepping
+from engine.stepping import EAGER_FIRST, NOT_REPLAYED, Stepping
 from engine.tasks import Observation, Task, build_task
 from presets import load_preset
 from tests.engine.helpers import collect, config, make_run, recorded, stop_at
@@ -147,7 +147,10 @@ def test_every_rule_that_can_be_is_captured(kind: str, tmp_path: Path) -> None:
     epochs = enough_epochs(whole, tmp_path)
     eager, _, _ = steps_of(with_graph(whole, "off"), tmp_path, epochs)
     replayed, lines, _ = steps_of(whole, tmp_path, epochs)
-    assert lines[0].startswith("steps are replayed as a CUDA graph"), lines
+    can_be = "steps are replayed as a CUDA graph"
+    if kind == "adagrad":  # fused on CUDA in newer versions of torch only, and else it can't be
+        can_be = f"{can_be}|{NOT_REPLAYED} Adagrad reads its learning rate on the host"
+    assert re.match(can_be, lines[0]), lines
     assert replayed == pytest.approx(eager, rel=0.05, abs=0.02)
 
 
@@ -158,12 +161,26 @@ def test_what_cannot_be_captured_is_taken_step_by_step_and_told_of_once(tmp_path
     breaking = NET.replace("return self.output(", "torch.cuda.synchronize(); x = x.dropout(); return self.output(")
     breaking = breaking.replace("x.dropout()", "torch.dropout(x, 0.1, self.training)")
     late = custom(write(tmp_path / "late", breaking), trainer={"device": "cuda", "cuda_graph": "on", "epochs": 40})
-    muon = config(optimizer={"kind": "muon", "lr": 0.01}, model={"hidden": [8, 8]}, trainer={"device": "cuda"})
-    for whole in (waiting, late, muon):
+    muon = config(optimizer={"kind": "muon", "lr": 0.05}, model={"hidden": [8, 8]}, trainer={"device": "cuda"})
+    stream = torch.cuda.current_stream()
+    for whole, reason in ((waiting, "synchroniz"), (late, "captur"), (muon, "Muon reads its learning rate")):
         losses, lines, _ = steps_of(whole, tmp_path, enough_epochs(whole, tmp_path))
         assert len(lines) == 1
-        assert lines[0].startswith("steps are not replayed as a CUDA graph, because ")
+        assert lines[0].startswith(f"{NOT_REPLAYED} ")
+        assert reason in lines[0]
         assert losses[-1] < losses[0]
+        assert torch.cuda.current_stream() == stream
+
+
+def test_what_a_capture_that_breaks_off_held_is_given_back(tmp_path: Path) -> None:
+    breaking = NET.replace("return self.output(", "torch.cuda.synchronize(); return self.output(")
+    whole = custom(write(tmp_path, breaking), trainer={"device": "cuda", "cuda_graph": "on", "epochs": 40})
+    reserved = []
+    for _ in range(4):
+        steps_of(whole, tmp_path, enough_epochs(whole, tmp_path))
+        torch.cuda.empty_cache()
+        reserved.append(torch.cuda.memory_reserved())
+    assert reserved[-1] == reserved[1]
 
 
 def test_a_replayed_step_does_not_wait_for_the_device(tmp_path: Path) -> None:
@@ -228,8 +245,13 @@ async def test_out_of_memory_names_a_batch_size_that_fits() -> None:
     assert isinstance((await collect(config(**wide)))[-1], ev.RunFinished)
 
 
+async def test_a_deterministic_run_trains_to_its_end() -> None:
+    events = await collect(config(trainer={"device": "cuda", "deterministic": True}))
+    assert isinstance(events[-1], ev.RunFinished)
+
+
 async def test_heartbeats_tell_the_gpu_memory() -> None:
-    events = await collect(config(trainer={"device": "cuda", "epochs": 400}))
+    events = await collect(config(trainer={"device": "cuda", "epochs": 20_000}))
     beats = [event for event in events if isinstance(event, ev.Heartbeat)]
     assert beats
-    assert beats[-1].gpu_memory_bytes > 0
+    assert max(beat.gpu_memory_bytes for beat in beats) > 0
