@@ -25,6 +25,9 @@ AGREEING = 0.9
 """Share of all numbers whose tensors must agree. Some gradients are nothing but rounding, such as those of a bias
 before batch norm, and rules like Adam make whole steps of them."""
 
+ROOM_BYTES, ROOM_STEPS = 1 << 20, 256
+"""For results of steps that are allocated at once, at most: all of it lives as long as one of them does."""
+
 
 class Graphs(Protocol):
     """Captures work; see `engine.cuda_graph.CudaGraphs`."""
@@ -56,6 +59,7 @@ class GraphedStep:
     def __init__(self, task: Task, inputs: Tensor, targets: Tensor, lr: float, graphs: Graphs) -> None:
         self._inputs, self._targets = inputs.clone(), targets.clone()
         self._given: tuple[Tensor, Tensor] | None = None
+        self._free: list[tuple[Tensor, ...]] = []
         rate = max(lr, LEAST_RATE * task.config.optimizer.lr)
         parameters = [p for module in task.modules.values() for p in module.parameters() if p.requires_grad]
         kept = Kept(tensors_of(task.modules.values()), task.optimizers.values(), random_of=task.device)
@@ -65,7 +69,7 @@ class GraphedStep:
                 _take_two(task, rate, self._on_static_batch(task))
                 wanted = [parameter.detach().clone() for parameter in parameters]
             kept.put_back()
-            self._replay, self._results = graphs.capture(self._on_static_batch(task))
+            self._replay, results = graphs.capture(self._on_static_batch(task))
             _take_two(task, rate, self._replay)
             _check(wanted, parameters, before)
         finally:
@@ -73,6 +77,8 @@ class GraphedStep:
                 module.zero_grad(set_to_none=True)
             kept.put_back()
             task.set_lr(lr)
+        self._results = {key: value for key, value in results.items() if value is not self._targets}
+        self._gives_targets = [key for key in results if key not in self._results]
 
     def fits(self, inputs: Tensor, targets: Tensor) -> bool:
         """Whether a batch has the shapes that were captured."""
@@ -87,7 +93,17 @@ class GraphedStep:
             self._given = inputs, targets
         self._replay()
         # the next step writes its results into the same memory
-        return {key: targets if value is self._targets else value.clone() for key, value in self._results.items()}
+        kept = self._free.pop() if self._free else self._make_room()
+        torch._foreach_copy_(kept, list(self._results.values()))
+        return {**dict(zip(self._results, kept, strict=True)), **dict.fromkeys(self._gives_targets, targets)}
+
+    def _make_room(self) -> tuple[Tensor, ...]:
+        """Room for the results of a step; and for those of some more, since each allocation takes its time."""
+        results = self._results.values()
+        steps = min(ROOM_STEPS, max(1, ROOM_BYTES // sum(result.nbytes for result in results)))
+        blocks = (torch.empty((steps, *result.shape), dtype=result.dtype, device=result.device) for result in results)
+        self._free = list(zip(*(block.unbind() for block in blocks), strict=True))
+        return self._free.pop()
 
     def _on_static_batch(self, task: Task) -> Callable[[], Observation]:
         return lambda: task.train_step(self._inputs, self._targets)
