@@ -38,7 +38,10 @@ def optimizer_of(config: RunConfig, module: nn.Module) -> torch.optim.Optimizer:
             return torch.optim.SGD(module.parameters(), o.lr, o.momentum, weight_decay=o.weight_decay, fused=True)
         case Adam() as o:
             on_cuda = next(module.parameters()).is_cuda
-            return torch.optim.Adam(module.parameters(), o.lr, (o.beta1, o.beta2), fused=True, capturable=on_cuda)
+            betas = (o.beta1, o.beta2)
+            return torch.optim.Adam(
+                module.parameters(), o.lr, betas, o.eps, o.weight_decay, fused=True, capturable=on_cuda
+            )
         case other:
             raise ValueError(f"no hand-written optimizer for '{other.kind}'")
 

@@ -31,7 +31,7 @@ def keep(
     notes: str,
     columns: Sequence[str],
     rows: Sequence[Sequence[str]],
-    device: str = "",
+    where: str = "",
 ) -> None:
     """Print a table and put it into docs/benchmarks.md, in place of the last one of the same section.
 
@@ -41,10 +41,10 @@ def keep(
         notes: Machine-independent words on how it was measured, one paragraph. Machine and date are added.
         columns: Their names.
         rows: Cells, an empty one where nothing was measured.
-        device: What it was measured on, if not this machine's CPU.
+        where: What it was measured on, and when, as `machine` says it; by default this machine's CPU, and now.
     """
     lines = ["| " + " | ".join(cells) + " |" for cells in (columns, ["---"] * len(columns), *rows)]
-    table = "\n".join([f"### {title}", "", f"{notes} {machine(device)}", "", *lines])
+    table = "\n".join([f"### {title}", "", f"{notes} {where or machine()}", "", *lines])
     print(table, flush=True)
     begin, end = f"<!-- {section} -->", f"<!-- /{section} -->"
     text = PAGE.read_text("utf-8") if PAGE.exists() else "# Benchmarks\n"

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from benchmarks import gpu
+from benchmarks import gpu, gpu_loops
 from benchmarks.hand_steps import make_step
 
 SYSTEMS = {
@@ -20,13 +20,19 @@ SYSTEMS = {
 }
 
 
-def workload(preset: str, over: dict[str, Any], epochs: int) -> gpu.Workload:
-    return gpu.Workload(gpu.System(preset, epochs, over), "cpu", Path())
+def workload(preset: str, over: dict[str, Any]) -> gpu.Workload:
+    return gpu.Workload(gpu.System(preset, over), "cpu", Path())
+
+
+@pytest.fixture(autouse=True)
+def _short(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(gpu_loops, "HAND_S", 0.2)
+    monkeypatch.setattr(gpu_loops, "RUN_S", 0.5)
 
 
 @pytest.mark.parametrize("preset", SYSTEMS)
 def test_a_step_by_hand_learns(preset: str) -> None:
-    work = workload(preset, SYSTEMS[preset], 1)
+    work = workload(preset, SYSTEMS[preset])
     step, module = make_step(work.config, work.data, work.device)
     batch = next(iter(work.batches.epoch(0)))
     losses = [step(*batch).item() for _ in range(30)]
@@ -34,17 +40,19 @@ def test_a_step_by_hand_learns(preset: str) -> None:
     assert all(bool(parameter.isfinite().all()) for parameter in module.parameters())
 
 
-def test_a_bare_loop_and_dltui_are_timed(tmp_path: Path) -> None:
-    work = workload("spiral-relu", {}, 200)
-    assert gpu.hand_written(work, None) > 0
-    assert gpu.dltui(work, with_screen=False) > 0
+def test_a_bare_loop_is_timed_and_dltui_for_as_long_as_it_says() -> None:
+    work = workload("spiral-relu", {})
+    assert gpu_loops.eager(work) == work.fastest > 0
+    assert gpu_loops.dltui(work, with_screen=False, settled_s=0.0) > 0
+    with pytest.raises(RuntimeError, match=r"spiral-relu was over in [0-9.]+ s, before it had settled"):
+        gpu_loops.dltui(work, with_screen=False, settled_s=60.0)
 
 
 def test_a_run_that_fails_is_told_of() -> None:
-    work = workload("spiral-relu", {}, 200)
+    work = workload("spiral-relu", {})
     work.config.data.__dict__["points"] = 0
     with pytest.raises(RuntimeError, match=r"spiral-relu did not finish: .*points"):
-        gpu.dltui(work, with_screen=False)
+        gpu_loops.dltui(work, with_screen=False)
 
 
 COMPLAINER = """
@@ -57,6 +65,37 @@ sys.exit(1)
 
 
 def test_a_run_may_say_more_than_a_pipe_holds(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(gpu, "DLTUI", (sys.executable, "-c", COMPLAINER))
+    monkeypatch.setattr(gpu_loops, "DLTUI", (sys.executable, "-c", COMPLAINER))
     with pytest.raises(RuntimeError, match=r"did not finish: (?s:.*)the last word"):
-        gpu.dltui(workload("spiral-relu", {}, 200), with_screen=True)
+        gpu_loops.dltui(workload("spiral-relu", {}), with_screen=True)
+
+
+def test_what_one_loop_lacks_costs_the_others_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(work: gpu.Workload) -> float:
+        raise OSError("no terminal\nmore of it")
+
+    monkeypatch.setattr(gpu, "eager", lambda work: 100.0)
+    monkeypatch.setattr(gpu, "lightning", broken)
+    monkeypatch.setattr(gpu, "dltui", lambda work, with_screen: 90.0 if with_screen else 150.0)
+    found = gpu.measure(workload("spiral-relu", {}), 3)
+    assert found.cells == ["spiral-relu", "100", "", "", "1.50", "", "0.60"]
+    assert found.failures == {"Lightning": "no terminal"}
+
+
+def test_rows_of_several_goes_make_one_table(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    tables: list[tuple[list[list[str]], str]] = []
+    monkeypatch.setattr(gpu, "keep", lambda section, title, notes, columns, rows, where: tables.append((rows, where)))
+    monkeypatch.setattr(gpu, "measure", lambda work, repeats: gpu.Measured([work.name, "1"], "a GPU; today.", {}))
+    for only in (["spiral-relu"], ["mnist-cnn"], []):
+        monkeypatch.setattr(
+            sys,
+            "argv",
+            ["gpu", "--device", "cpu", "--data", str(tmp_path), "--rows", str(tmp_path / "rows"), "--only", *only],
+        )
+        gpu.main()
+    rows, where = tables[-1]
+    assert rows[0] == ["spiral-relu", "1"]
+    assert rows[1][:2] == ["mnist-cnn", rows[1][1]]
+    assert rows[1][1].startswith("not measured: ")  # its data is not there
+    assert where.startswith("a GPU; today.")
+    assert len(tables) == 3
