@@ -24,8 +24,9 @@ LONGEST_ROW_S = 0.25
 ROWS_WHEN_OLD = 100_000
 """An automatic row of an old run covers about one part in so many of the training time, unless something else is told
 of sooner: what has been drawn for hours changes slowly, and a month's log has some 600,000 rows, not ten million."""
-FLUSH_S = 0.1
-"""Between two host syncs."""
+FLUSH_S, FLUSH_WHEN_OLD_S, YOUNG_S = 0.1, 0.2, 10.0
+"""Between two host syncs: in a run that has just begun, and from so many seconds of training on, when a curve no longer
+grows with each row. Charts are drawn four times a second, and rows that are handed on together share a line."""
 MOST_HELD_BYTES = 64 << 20
 """Of outputs that wait to be summed up: beyond that memory counts for more than a host sync."""
 
@@ -59,13 +60,13 @@ class Meter:
         self._observations: list[Observation] = []
         self._rows: list[_Row] = []
         self._finished: list[MetricsLogged] = []
-        self._row_began_s = self._flushed_s = self._handed_on_s = 0.0
+        self._row_began_s = self._flush_due_s = self._handed_on_s = 0.0
         self._held_bytes = self._step_bytes = 0
 
     def restart(self, elapsed_s: float) -> None:
         """Begin to count at training time `elapsed_s`."""
         self._row_began_s = elapsed_s
-        self._flushed_s = self._handed_on_s = -math.inf  # somebody waits for the first row
+        self._flush_due_s = self._handed_on_s = -math.inf  # somebody waits for the first row
 
     def add(self, observation: Observation, step: int, elapsed_s: float, lr: float) -> None:
         """Take what the step observed; now and then this closes a row and hands rows on."""
@@ -73,7 +74,7 @@ class Meter:
         row_s = elapsed_s - self._row_began_s
         if (len(self._observations) >= self._row_steps and row_s >= self._shortest_s) or row_s >= self._longest_s:
             self._close_row(step, elapsed_s, lr)
-            if elapsed_s - self._flushed_s >= FLUSH_S or self._held_bytes > MOST_HELD_BYTES:
+            if elapsed_s >= self._flush_due_s or self._held_bytes > MOST_HELD_BYTES:
                 self._finish_rows()
                 if self._are_due(elapsed_s):
                     self._hand_on()
@@ -105,7 +106,8 @@ class Meter:
         rows, self._rows, self._held_bytes = self._rows, [], 0
         if not rows:
             return
-        self._flushed_s = rows[-1].elapsed_s
+        elapsed_s = rows[-1].elapsed_s
+        self._flush_due_s = elapsed_s + (FLUSH_S if elapsed_s < YOUNG_S else FLUSH_WHEN_OLD_S)
         measured = self._task.measure_rows([row.observations for row in rows])
         found = {f"train/{key}": column for key, column in measured.items()} | self._gauges(rows)
         numbers = to_floats(list(found.values()))

@@ -103,14 +103,15 @@ def test_what_is_asked_for_is_handed_on_however_old_a_run_is(monkeypatch: pytest
     assert len(rows) == 4
 
 
-def test_rows_that_were_worked_out_together_are_handed_on_together() -> None:
+@pytest.mark.parametrize(("age_s", "together"), [(0.0, [1, 7, 7, 7, 3]), (100.0, [1, 13, 11])])
+def test_rows_that_were_worked_out_together_are_handed_on_together(age_s: float, together: list[int]) -> None:
     handed: list[int] = []
     meter = Meter(Echo(), 10, 1, lambda *new: handed.append(len(new)))
-    meter.restart(0.0)
+    meter.restart(age_s)
     for step in range(1, 26):
-        meter.add({"loss": torch.tensor(1.0)}, step, step / 64, 0.1)
+        meter.add({"loss": torch.tensor(1.0)}, step, age_s + step / 64, 0.1)
     meter.flush()
-    assert handed == [1, 7, 7, 7, 3]
+    assert handed == together
 
 
 def test_large_outputs_do_not_wait_to_be_summed_up(monkeypatch: pytest.MonkeyPatch) -> None:
