@@ -25,7 +25,7 @@ def test_a_log_is_written_as_an_engine_would(tmp_path: Path) -> None:
     assert state.heartbeat is not None
 
 
-@pytest.mark.parametrize(("what", "facts"), [("open", 2), ("show", 2), ("redraw", len(growth._WAYS))])
+@pytest.mark.parametrize(("what", "facts"), [("open", 1), ("wait", 1), ("show", 2), ("redraw", len(growth._WAYS))])
 def test_every_measurement_gives_figures(what: str, facts: int, tmp_path: Path) -> None:
     folder = growth.write_run(tmp_path, 1000)
     measured = growth._in_process(what, folder, 1000)
