@@ -202,7 +202,7 @@ def main() -> None:
     parser.add_argument("--data", type=Path, default=data_dir())
     parser.add_argument("--quick", action="store_true", help="fewer repeats and keys; nothing is kept")
     arguments = parser.parse_args()
-    seconds, repeats, count = (2.0, 2, 40) if arguments.quick else (4.0, 5, 200)
+    seconds, repeats, count = (2.0, 2, 40) if arguments.quick else (4.0, 9, 200)
     rows: list[Row] = []
     with tempfile.TemporaryDirectory(prefix="dltui-benchmark-") as runs:
         os.environ |= {"DLTUI_RUNS": runs, "DLTUI_DATA": str(arguments.data)}
