@@ -18,6 +18,7 @@ from engine.guard import finite_weights
 from engine.lr_changes import LrChange, LrChanges
 from engine.run_folder import RunFolder
 from engine.tasks.base import Task
+from engine.text import plain
 
 
 @dataclass
@@ -45,10 +46,17 @@ class Keeper:
         folder: The run.
         wait_until_logged: Returns once all events published so far are on disk, with the event log's size in bytes;
             None if that can't be known.
+        warn: Takes a line for the run's log.
     """
 
-    def __init__(self, task: Task, folder: RunFolder, wait_until_logged: Callable[[], int | None]) -> None:
-        self._task, self._folder, self._wait_until_logged = task, folder, wait_until_logged
+    def __init__(
+        self,
+        task: Task,
+        folder: RunFolder,
+        wait_until_logged: Callable[[], int | None],
+        warn: Callable[[str], None] = lambda line: None,
+    ) -> None:
+        self._task, self._folder, self._wait_until_logged, self._warn = task, folder, wait_until_logged, warn
         self._store = CheckpointStore(folder.checkpoints)
         self._best: Checkpoint | None = None
         self._beginning: Checkpoint | None = None
@@ -186,11 +194,18 @@ class Keeper:
         }
 
     def _check_same_data(self, checkpoint: Checkpoint) -> None:
-        """Weights mean nothing to other data: a word's number would be another word's."""
+        """Weights mean nothing to other data: a word's number would be another word's. Other samples of the same kind
+        may be meant, or be the same but for how another version of a library rounds."""
         before, now = checkpoint.state.get("data", {}), self._task.data.card()
-        others = [key.replace("_", " ") for key in before if key in now and before[key] != now[key]]
-        if others:
-            name = getattr(self._task.config.data, "path", "") or "the data"
+        name = plain(getattr(self._task.config.data, "path", "") or "the data")
+        changed = [key for key in before if key in now and before[key] != now[key]]
+        others = [key.replace("_", " ") for key in changed if key != "digest"]
+        if changed and not others:
+            self._warn(
+                f"{name} is not what it was at step {checkpoint.step:,} (as many rows, other contents): "
+                "the run goes on with what is there now"
+            )
+        elif others:
             raise DataError(
                 f"{name} is not what it was at step {checkpoint.step:,} (other {', '.join(others)}): "
                 "put back what it was, or start a new run"

@@ -71,7 +71,7 @@ class Trainer:
         settings = config.trainer
         self._batches = Batches(self._data, settings.batch_size, settings.seed, settings.shuffle, task.device)
         self._steps_per_epoch = len(self._batches)
-        self._keeper = Keeper(task, folder, wait_until_logged)
+        self._keeper = Keeper(task, folder, wait_until_logged, lambda line: self._say_line(line, "warning"))
         self._studio = FigureStudio(task, self._data, folder.figures, self._tell)
         self._recovery = Recovery(task, self._keeper)
         self._stepping = Stepping(task, self._batches.batch_size, self._say_line)
@@ -236,8 +236,8 @@ class Trainer:
         self._meter.flush()
         self._publish(event)
 
-    def _say_line(self, text: str) -> None:
-        self._tell(ev.LineLogged(step=self.step, level="info", text=text))
+    def _say_line(self, text: str, level: str = "info") -> None:
+        self._tell(ev.LineLogged(step=self.step, level=level, text=text))
 
     def _flush(self) -> None:
         """Publish the rows of all steps so far.
@@ -394,7 +394,7 @@ class Trainer:
             text = f"checkpoint at step {at.step:,} could not be written ({error.strerror}); the one before it stays"
             if reason in ("end", "signal"):
                 raise OSError(error.errno, text) from error
-            self._tell(ev.LineLogged(step=at.step, level="warning", text=f"{text}: {mend(error)}"))
+            self._say_line(f"{text}: {mend(error)}", "warning")
             return
         took_s = round(time.perf_counter() - began_s, 4)
         self._tell(ev.CheckpointSaved(step=at.step, folder=f"checkpoints/{name}", reason=reason, took_s=took_s))

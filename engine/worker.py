@@ -118,7 +118,7 @@ class Worker:
         configure_torch(settings, device)
         seed_everything(settings.seed)
         with told_of(self._publish):
-            data = placed(load_data(config.data, settings.seed, self._data_dir), device)
+            data = placed(load_data(config.data, settings.seed, self._data_dir).digested(), device)
         self._task = task = build_task(config, data, device)
         return Trainer(
             config, task, device, self._folder, self._inbox, self._publish, self._wait_until_logged, self._script

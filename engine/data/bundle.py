@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import zlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -60,6 +61,8 @@ class DataBundle:
     """From (M,) values on the x axis to (M, ...) inputs, where a sample has more in it than its x."""
     true_parameters: dict[str, float] = field(default_factory=dict)
     """For synthetic linear data: the numbers that training should find, by name (w1, w2 …, b)."""
+    digest: int = 0
+    """CRC-32 of all samples as they were loaded; 0 where nobody has asked for it."""
     x_column: int = 0
     """The column of `inputs` that figures put on their x axis."""
     _scales: dict[str, Tensor] = field(default_factory=dict, compare=False, repr=False)
@@ -68,6 +71,14 @@ class DataBundle:
     def to(self, device: torch.device) -> DataBundle:
         """The same data set with its samples on `device`."""
         return replace(self, train=self.train.to(device), val=self.val.to(device) if self.val else None)
+
+    def digested(self) -> DataBundle:
+        """The same data set with its digest, while its samples are in main memory: some 50 ms for those of MNIST."""
+        digest = 0
+        for split in filter(None, (self.train, self.val)):
+            for tensor in (split.inputs, split.targets):
+                digest = zlib.crc32(tensor.contiguous().reshape(-1).view(torch.uint8).numpy().data, digest)
+        return replace(self, digest=digest)
 
     def prepare(self, inputs: Tensor) -> Tensor:
         """A batch of stored inputs as the model wants it: uint8 (N, ...) becomes normalised float32."""
@@ -105,6 +116,7 @@ class DataBundle:
             "mean": list(self.mean),
             "std": list(self.std),
             "vocabulary": list(self.vocabulary),
+            "digest": self.digest,
         }
 
     @staticmethod

@@ -206,3 +206,25 @@ async def test_a_schedule_that_starts_at_0_takes_a_step_of_0(tmp_path: Path) -> 
         patch.setattr(ClassificationTask, "set_lr", lambda task, lr: (rates.append(lr), set_lr(task, lr)))
         await collect(folder.config(), folder)
     assert rates[0] == 0.0
+
+
+async def test_other_numbers_in_the_same_table_are_told_of(tmp_path: Path) -> None:
+    table = tmp_path / "table.csv"
+    table.write_text("x,y\n" + "".join(f"{number},{number % 2}\n" for number in range(100)))
+    over: dict[str, Any] = {
+        "task": {"kind": "binary-classification"},
+        "data": {"kind": "csv", "path": str(table)},
+        "model": {"kind": "linear"},
+        "trainer": {"epochs": 40},
+    }
+    told = []
+    for edited in (False, True):
+        folder = make_run(tmp_path / str(edited), **over)
+        await stop_at(folder, 9)
+        if edited:
+            table.write_text(table.read_text().replace("\n7,1", "\n7,0"))
+        assert isinstance((await collect(folder.config(), folder))[-1], ev.RunFinished)
+        told += [event.text for event in recorded(folder) if getattr(event, "level", "") == "warning"]
+    (line,) = told
+    assert line.startswith(f"{table} is not what it was at step ")
+    assert "other contents" in line
