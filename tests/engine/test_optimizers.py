@@ -145,3 +145,16 @@ def test_dynamo_still_works_beside_it() -> None:
     optimizer.step()
     optimizer.zero_grad()
     assert all(parameter.grad is None for parameter in module.parameters())
+
+
+def test_a_rule_that_finds_out_late_that_it_has_no_fused_form_has_another(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Adagrad(torch.optim.Adagrad):
+        """As in torch 2.11 on CUDA."""
+
+        def step(self, closure: Any = None) -> None:
+            if self.param_groups[0]["fused"]:
+                raise RuntimeError("`fused=True` requires all the params to be floating point Tensors of a device")
+
+    monkeypatch.setattr(torch.optim, "Adagrad", Adagrad)
+    (group,) = build_optimizers(schema(kind="adagrad", lr=0.1), {"model": network()})["adagrad"].param_groups
+    assert (group["foreach"], bool(group["fused"])) == (True, False)
