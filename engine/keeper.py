@@ -16,6 +16,7 @@ from engine.checkpoint import Checkpoint, CheckpointError, CheckpointStore, rand
 from engine.data.bundle import DataError
 from engine.guard import finite_weights
 from engine.lr_changes import LrChange, LrChanges
+from engine.optimizers import load_state
 from engine.run_folder import RunFolder
 from engine.tasks.base import Task
 from engine.text import plain
@@ -154,7 +155,7 @@ class Keeper:
         state = checkpoint.state
         checkpoint.load_into(self._task.modules)
         for name, optimizer in self._task.optimizers.items():
-            optimizer.load_state_dict(state["optimizers"][name])
+            load_state(optimizer, state["optimizers"][name])
         make_plain(self._task.optimizers.values())
         self._task.load_extra_state(state["task"])
         restore_random_states(state["random"], self._task.device)

@@ -17,6 +17,8 @@ from engine.schema import optimizer as schema
 
 Groups = list[dict[str, Any]]
 
+FORMS = {"fused", "foreach"}
+"""Keys of a parameter group: how its update is carried out."""
 LR_RATIO = "lr_ratio"
 """Key of a parameter group: its learning rate as a share of the task's."""
 
@@ -42,6 +44,20 @@ def set_lr(optimizers: Iterable[Optimizer], lr: float) -> None:
                 group["lr"].fill_(value)
             else:
                 group["lr"] = value
+
+
+def load_state(optimizer: Optimizer, state: dict[str, Any]) -> None:
+    """Take back what `state_dict` gave, but keep the form of the update: the state may come from another device, or
+    another version of torch, which has forms that this one lacks.
+
+    Raises:
+        KeyError, TypeError, ValueError: it is the state of another optimizer.
+    """
+    ours, theirs = optimizer.param_groups, state["param_groups"]
+    if len(ours) == len(theirs):
+        forms = [{key: group[key] for key in FORMS & group.keys()} for group in ours]
+        theirs = [{**group, **form} for group, form in zip(theirs, forms, strict=True)]
+    optimizer.load_state_dict({**state, "param_groups": theirs})
 
 
 def lean_step(optimizer: Optimizer) -> Callable[[], object]:

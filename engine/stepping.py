@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 from torch import Tensor
 
-from engine.batch_search import is_out_of_memory
+from engine.batch_search import free_memory, is_out_of_memory
 from engine.capturable import NotCapturable, make_capturable, make_plain
 from engine.cuda_graph import CudaGraphs
 from engine.graphed_step import GraphedStep, Graphs
@@ -77,6 +77,7 @@ class Stepping:
             self._task.set_lr(self._lr)
             self._graphs = None
             self._say(f"{NOT_REPLAYED} {_in_a_line(error)}")
+            free_memory(error, self._task)  # the next step may need what the attempt held
         else:
             self._say(f"steps are replayed as a CUDA graph, captured in {time.perf_counter() - began_s:.2f} s")
 

@@ -133,10 +133,10 @@ def configure_torch(settings: Settings, device: torch.device) -> None:
     if torch.are_deterministic_algorithms_enabled() != settings.deterministic:  # setting it costs a second of imports
         torch.use_deterministic_algorithms(settings.deterministic)
     if device.type == "cuda":
+        # without it torch before 2.12 refuses to multiply matrices in deterministic runs, and looks only once
+        os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
         with warnings.catch_warnings(action="ignore", category=UserWarning):  # torch 2.9 announces other names
             torch.set_float32_matmul_precision("highest" if settings.deterministic else "high")
-        if settings.deterministic:  # torch 2.9 refuses to multiply matrices without
-            os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
         torch.cuda.set_device(device)
         torch.backends.cudnn.benchmark = not settings.deterministic
 

@@ -11,7 +11,7 @@ import torch
 from pydantic import TypeAdapter
 from torch import nn
 
-from engine.optimizers import build_optimizers, hidden_matrices, lean_step, set_lr
+from engine.optimizers import build_optimizers, hidden_matrices, lean_step, load_state, set_lr
 from engine.schema.fields import known_kinds
 from engine.schema.optimizer import Optimizer
 
@@ -158,3 +158,17 @@ def test_a_rule_that_finds_out_late_that_it_has_no_fused_form_has_another(monkey
     monkeypatch.setattr(torch.optim, "Adagrad", Adagrad)
     (group,) = build_optimizers(schema(kind="adagrad", lr=0.1), {"model": network()})["adagrad"].param_groups
     assert (group["foreach"], bool(group["fused"])) == (True, False)
+
+
+def test_a_state_from_elsewhere_does_not_bring_its_form_along() -> None:
+    there, here = network(), network()
+    fused = torch.optim.Adagrad(there.parameters(), 0.1, fused=True)
+    train(there, lean_step(fused), steps=2)
+    foreach = torch.optim.Adagrad(here.parameters(), 0.5, foreach=True)
+    load_state(foreach, copy.deepcopy(fused.state_dict()))
+    (group,) = foreach.param_groups
+    assert (group["lr"], group["foreach"], bool(group["fused"])) == (0.1, True, False)
+    here.load_state_dict(there.state_dict())
+    assert torch.allclose(train(here, lean_step(foreach)), train(there, lean_step(fused)), atol=1e-6)
+    with pytest.raises(ValueError, match="different number of parameter groups"):
+        load_state(foreach, {"state": {}, "param_groups": []})

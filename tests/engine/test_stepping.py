@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import gc
+import weakref
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
@@ -118,6 +120,12 @@ def test_results_of_a_step_outlive_the_next() -> None:
     assert first["targets"] is batches[0][1]
 
 
+def test_room_for_results_is_made_anew_when_it_is_used_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("engine.graphed_step.ROOM_STEPS", 3)
+    task = make_task()
+    assert_as_eager(task, losses(task, Stepping(task, 16, lambda line: None, StandIn())))
+
+
 @pytest.mark.parametrize(
     ("breaks", "reason"),
     [
@@ -190,6 +198,25 @@ def test_memory_that_runs_out_while_it_is_tried_costs_the_run_nothing(monkeypatc
     task, lines = make_task(), list[str]()
     assert_as_eager(task, losses(task, Stepping(task, 16, lines.append, StandIn())))
     assert lines == [f"{NOT_REPLAYED} there is not enough memory to try it"]
+
+
+def test_what_a_failed_attempt_held_is_given_back_before_the_next_step(monkeypatch: pytest.MonkeyPatch) -> None:
+    held = list[weakref.ref[Tensor]]()
+
+    def capture(self: StandIn, work: Callable[[], T]) -> Any:
+        results = cast("dict[str, Tensor]", work())
+        held.append(weakref.ref(results["loss"]))
+        error = RuntimeError("a cycle: its traceback has this frame, and this frame has it")
+        raise error
+
+    monkeypatch.setattr(StandIn, "capture", capture)
+    gc.disable()
+    try:
+        task = make_task()
+        losses(task, Stepping(task, 16, lambda line: None, StandIn()))
+        assert [one() for one in held] == [None]
+    finally:
+        gc.enable()
 
 
 def test_a_rate_of_zero_does_not_look_like_a_graph_that_stands_still() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from pathlib import Path
 from typing import Any
@@ -21,6 +22,8 @@ from engine.tasks import Observation, Task, build_task
 from presets import load_preset
 from tests.engine.helpers import collect, config, make_run, recorded, stop_at
 from tests.engine.user_code import NET, custom, write
+
+os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # as runs have it, before the first product
 
 pytestmark = [pytest.mark.gpu, pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")]
 
