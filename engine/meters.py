@@ -107,7 +107,8 @@ class Meter:
         if not rows:
             return
         elapsed_s = rows[-1].elapsed_s
-        self._flush_due_s = elapsed_s + (FLUSH_S if elapsed_s < YOUNG_S else FLUSH_WHEN_OLD_S)
+        # rows that come one by one have nothing to wait for
+        self._flush_due_s = elapsed_s + (FLUSH_S if elapsed_s < YOUNG_S or len(rows) == 1 else FLUSH_WHEN_OLD_S)
         measured = self._task.measure_rows([row.observations for row in rows])
         found = {f"train/{key}": column for key, column in measured.items()} | self._gauges(rows)
         numbers = to_floats(list(found.values()))

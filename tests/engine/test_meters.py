@@ -103,7 +103,7 @@ def test_what_is_asked_for_is_handed_on_however_old_a_run_is(monkeypatch: pytest
     assert len(rows) == 4
 
 
-@pytest.mark.parametrize(("age_s", "together"), [(0.0, [1, 7, 7, 7, 3]), (100.0, [1, 13, 11])])
+@pytest.mark.parametrize(("age_s", "together"), [(0.0, [1, 7, 7, 7, 3]), (100.0, [1, 7, 13, 4])])
 def test_rows_that_were_worked_out_together_are_handed_on_together(age_s: float, together: list[int]) -> None:
     handed: list[int] = []
     meter = Meter(Echo(), 10, 1, lambda *new: handed.append(len(new)))
@@ -112,6 +112,15 @@ def test_rows_that_were_worked_out_together_are_handed_on_together(age_s: float,
         meter.add({"loss": torch.tensor(1.0)}, step, age_s + step / 64, 0.1)
     meter.flush()
     assert handed == together
+
+
+def test_rows_that_come_one_by_one_do_not_wait_for_others() -> None:
+    handed: list[int] = []
+    meter = Meter(Echo(), 900, 0, lambda *new: handed.append(len(new)))
+    meter.restart(100.0)
+    for step in range(1, 21):
+        meter.add({"loss": torch.tensor(1.0)}, step, 100 + 0.11 * step, 0.1)
+    assert handed == [1] * 20
 
 
 def test_large_outputs_do_not_wait_to_be_summed_up(monkeypatch: pytest.MonkeyPatch) -> None:
