@@ -73,23 +73,22 @@ class _Timer:
     def __init__(self, work: Workload) -> None:
         self._work = work
         self._steps, self._began_s = 0, math.inf
+        self.steps_per_s = 0.0
+        """Of all steps but the first, once there have been enough."""
 
     def begin_step(self) -> bool:
         """Count one more step; False if there have been enough."""
         if self._steps == WARM_UP:
             self._work.synchronize()
             self._began_s = time.perf_counter()
-        if time.perf_counter() - self._began_s > HAND_S and self._steps > WARM_UP:
-            return False
-        self._steps += 1
-        return True
-
-    def steps_per_s(self) -> float:
-        """Of all steps but the first."""
-        self._work.synchronize()
-        speed = (self._steps - WARM_UP) / (time.perf_counter() - self._began_s)
-        self._work.fastest = max(self._work.fastest, speed)
-        return speed
+        if time.perf_counter() - self._began_s <= HAND_S or self._steps == WARM_UP:
+            self._steps += 1
+            return True
+        if not self.steps_per_s:
+            self._work.synchronize()
+            self.steps_per_s = (self._steps - WARM_UP) / (time.perf_counter() - self._began_s)
+            self._work.fastest = max(self._work.fastest, self.steps_per_s)
+        return False
 
 
 def eager(work: Workload) -> float:
@@ -110,7 +109,7 @@ def _by_hand(work: Workload, made_of: Callable[[Step], Step]) -> float:
         if not timer.begin_step():
             break
         step(inputs, targets)
-    return timer.steps_per_s()
+    return timer.steps_per_s
 
 
 def lightning(work: Workload) -> float:
@@ -152,7 +151,7 @@ def lightning(work: Workload) -> float:
     accelerator = "gpu" if work.device.type == "cuda" else "cpu"
     trainer = pl.Trainer(accelerator=accelerator, devices=1, max_epochs=-1, **quiet)
     trainer.fit(Module(), train_dataloaders=Loader())
-    return timer.steps_per_s()
+    return timer.steps_per_s
 
 
 def dltui(work: Workload, with_screen: bool, settled_s: float = SETTLED_S) -> float:
@@ -173,6 +172,7 @@ def dltui(work: Workload, with_screen: bool, settled_s: float = SETTLED_S) -> fl
         training = subprocess.Popen(
             [*DLTUI, *places, "train", str(preset), "--name", "measured"], stdout=subprocess.DEVNULL, stderr=errors
         )
+        stack.callback(training.kill)  # it must not train on beside the next loop
         if with_screen:
             while not (runs / "measured" / "events.jsonl").exists() and training.poll() is None:
                 time.sleep(0.02)

@@ -62,7 +62,7 @@ def save_figure(folder: Path, figure: Figure, epoch: int | None = None) -> str:
     """
     for name, array in figure.arrays.items():
         if array.dtype.hasobject:  # older NumPy would pickle them
-            raise ValueError(f"Object array '{name}' in figure '{figure.name}'")
+            raise ValueError(f"object array '{name}' in figure '{figure.name}'")
     file_name = f"{figure.name}.npz" if epoch is None else f"{figure.name}-epoch-{epoch:06}.npz"
     folder.mkdir(exist_ok=True)  # somebody may have removed it while the run went on
     fd, draft = tempfile.mkstemp(prefix=f".{figure.name}-", suffix=".npz", dir=folder)
