@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import shutil
+import sys
 import threading
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
@@ -45,6 +46,8 @@ def attach(runs: Path) -> Attach:
 
     @asynccontextmanager
     async def opened(folder: RunFolder) -> AsyncIterator[tuple[DltuiApp, Pilot[Any]]]:
+        if sys.version_info >= (3, 12):  # as Textual has it, but in tests
+            asyncio.get_running_loop().set_task_factory(asyncio.eager_task_factory)
         app = make_app(runs, Path("data"), folder, warm=False, clock=lambda: NOW, launcher=FakeLauncher())
         async with app.run_test(size=(140, 45)) as pilot:
             await until(lambda: isinstance(app.screen, RunScreen))

@@ -31,6 +31,8 @@ async def answered(pilot: Pilot[Any], folder: RunFolder) -> None:
         if asked := folder.read_commands().read():
             break
         await pilot.pause(0.02)
+    else:
+        pytest.fail("nothing was asked")
     question = asked[-1]
     values = {"negative": 0.136, "positive": 0.864}
     s.write_events(folder, [ev.Answered(step=201, at=s.BEGAN_AT + 12, id=question.id, values=values)])  # type: ignore[union-attr]
