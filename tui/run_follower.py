@@ -78,7 +78,8 @@ class RunFollower:
     @property
     def elapsed_s(self) -> float:
         """Training time, going on between events."""
-        since_s = self._clock() - self._elapsed_seen_at if self.status == "running" else 0.0
+        goes_on = self.status == "running" and self._elapsed_seen_at
+        since_s = self._clock() - self._elapsed_seen_at if goes_on else 0.0
         return self.state.elapsed_s + min(max(0.0, since_s), 60.0)
 
     @property

@@ -158,6 +158,15 @@ async def test_a_run_whose_engine_never_began_is_dead_after_a_while(folder: RunF
     assert follower.console == ("ImportError: no torch",)
 
 
+async def test_time_begins_with_the_first_row(folder: RunFolder) -> None:
+    follower = follow(folder, now=NOW)
+    lock = RunLock(folder)
+    s.write_events(folder, [s.started()])
+    await follower.poll()
+    assert (follower.status, follower.elapsed_s) == ("running", 0.0)
+    lock.release()
+
+
 async def test_time_goes_on_between_events(folder: RunFolder) -> None:
     now = NOW
     follower = RunFollower(folder, lambda: now)
