@@ -85,7 +85,11 @@ class Heartbeat(Event, frozen=True, tag=True):
     gpu_percent: float = -1.0
     """-1 where it cannot be read."""
     paused: bool = False
-    """Whether training waits; for whoever reads no more than the end of a log."""
+    """Whether training waits; for whoever reads no more than the end of a log, as the two that follow."""
+    evaluated: dict[Name, float | None] = {}
+    """Held-out values of the last evaluation."""
+    best: tuple[float, Count] | None = None
+    """Value and step of the best evaluation."""
 
 
 class FigureDrawn(Event, frozen=True, tag=True):

@@ -24,6 +24,7 @@ FIGURES_LIMIT = 100
 KEPT_LIMIT = 10_000
 MARKERS_KEPT = 1000
 ANSWERS_KEPT = 50
+RECALLED_LIMIT = 100
 
 
 class Best(NamedTuple):
@@ -186,6 +187,15 @@ class RunState:
         while self._bests and self._bests[-1].step > step:
             self._bests.pop()
         self.best = self._bests[-1] if self._bests else None
+
+    def recall(self, beat: ev.Heartbeat) -> None:
+        """Take over what a heartbeat repeats of evaluations, where the part of the log that has them was not read."""
+        for key, value in beat.evaluated.items():
+            if key in self.latest or len(self.latest) < RECALLED_LIMIT:
+                self.latest[key] = value
+        if beat.best is not None and self.started is not None:
+            value, step = beat.best
+            self._consider(step, value)
 
     def _logged(self, event: ev.MetricsLogged) -> None:
         # a heartbeat tells the step of its instant, and may be ahead of the rows

@@ -15,7 +15,8 @@ from engine.rows import HistoryItem, history_of
 from engine.run_folder import RunFolder
 from engine.run_state import RunState, Status
 
-TAIL_BYTES = 32 << 10
+TAIL_BYTES, LONG_TAIL_BYTES = 32 << 10, 512 << 10
+"""The longer one where so many rows are logged that there is no heartbeat in the other."""
 HEAD_BYTES = 64 << 10
 ROWS_TAKEN = 32
 """Lines of rows in either end of a log: enough for the latest values and the speed, a tenth of the work of all."""
@@ -49,14 +50,17 @@ def summarize(folder: RunFolder) -> RunSummary:
         stat = os.fstat(file.fileno())
         size, changed_at = stat.st_size, stat.st_mtime
         head = file.read(min(size, HEAD_BYTES))
-        tail = b""
-        if size > HEAD_BYTES:
-            file.seek(max(HEAD_BYTES, size - TAIL_BYTES))
-            tail = file.read(TAIL_BYTES).partition(b"\n")[2]
+        tail, events = b"", list[HistoryItem]()
+        for tail_bytes in (TAIL_BYTES, LONG_TAIL_BYTES) if size > HEAD_BYTES else ():
+            file.seek(max(HEAD_BYTES, size - tail_bytes))
+            tail = file.read(tail_bytes).partition(b"\n")[2]
+            events = _events(tail)
+            if any(isinstance(event, ev.Heartbeat) for event in events):
+                break
     state = RunState()
     state.apply_all(_events(head))
     if tail:
-        _apply_tail(state, _events(tail))
+        _apply_tail(state, events)
     return RunSummary(folder.name, folder.path, status_of(folder, state), state, changed_at)
 
 
@@ -64,9 +68,11 @@ def _apply_tail(state: RunState, events: list[HistoryItem]) -> None:
     """Fold the log's end over its beginning. What the run came to stands in its end; that it was stopped and resumed,
     or paused, may stand between the two."""
     state.ending, state.paused = None, False
-    state.apply_all(events)
     told = any(isinstance(event, (ev.RunPaused, ev.RunContinued, ev.RunStarted)) for event in events)
     beat = next((event for event in reversed(events) if isinstance(event, ev.Heartbeat)), None)
+    if beat is not None:
+        state.recall(beat)
+    state.apply_all(events)
     if beat is not None and not told:
         state.paused = beat.paused
 

@@ -12,6 +12,8 @@ from collections.abc import AsyncGenerator, AsyncIterator, Iterable, Sequence
 from contextlib import suppress
 from pathlib import Path
 
+import msgspec
+
 from engine import commands as cmd
 from engine import events as ev
 from engine.channel import Barrier, EventChannel, Item
@@ -122,7 +124,7 @@ class Session:
         thread = threading.Thread(target=_work, args=(worker, channel), name="trainer", daemon=True)
         helpers = [
             asyncio.create_task(self._pass_on_commands(channel, worker)),
-            asyncio.create_task(_beat(channel, worker)),
+            asyncio.create_task(_beat(channel, worker, self.state)),
         ]
         closed = False
         try:
@@ -233,11 +235,14 @@ def _meant_for_this_engine(waiting: list[cmd.AnyCommand], state: RunState, log_b
     return waiting if state.started is None and state.ending is None else ()
 
 
-async def _beat(channel: EventChannel, worker: Worker) -> None:
+async def _beat(channel: EventChannel, worker: Worker, state: RunState) -> None:
     await asyncio.sleep(FIRST_HEARTBEAT_S)
     gauges = MachineGauges()
     while True:
-        channel.publish(gauges.heartbeat(worker.step, worker.paused, worker.device))
+        beat = gauges.heartbeat(worker.step, worker.paused, worker.device)
+        evaluated = {key: value for key, value in state.latest.items() if key.startswith("val/")}
+        best = (state.best.value, state.best.step) if state.best else None
+        channel.publish(msgspec.structs.replace(beat, evaluated=evaluated, best=best))
         await asyncio.sleep(HEARTBEAT_EVERY_S)
 
 

@@ -122,6 +122,29 @@ def test_a_resume_in_the_middle_of_the_log_is_not_overlooked(folder: RunFolder) 
     assert summarize(folder).status == "died"
 
 
+@pytest.mark.parametrize("after", [10, 2000])
+def test_what_was_best_in_the_middle_of_a_long_log_is_known(folder: RunFolder, after: int) -> None:
+    """A heartbeat repeats it, also where so many rows follow that none is near the end."""
+    beat = ev.Heartbeat(step=7000, memory_bytes=1, cpu_percent=0.0, evaluated={"val/accuracy": 0.6}, best=(0.9, 3000))
+    rows = [logged(step) for step in range(1, 3000)]
+    middle = [evaluated(3000, 0.9), *rows, evaluated(6000, 0.6), *rows]
+    record(folder, started(), logged(1), evaluated(10, 0.5), *rows, *middle, beat, *rows[:after])
+    state = summarize(folder).state
+    assert state.latest["val/accuracy"] == 0.6
+    assert state.best is not None
+    assert (state.best.value, state.best.step) == (0.9, 3000)
+
+
+def test_an_evaluation_after_the_last_heartbeat_counts(folder: RunFolder) -> None:
+    beat = ev.Heartbeat(step=7000, memory_bytes=1, cpu_percent=0.0, evaluated={"val/accuracy": 0.6}, best=(0.9, 3000))
+    rows = [logged(step) for step in range(1, 3000)]
+    record(folder, started(), *rows, evaluated(6990, 0.6), beat, evaluated(7001, 0.95))
+    state = summarize(folder).state
+    assert state.latest["val/accuracy"] == 0.95
+    assert state.best is not None
+    assert (state.best.value, state.best.step) == (0.95, 7001)
+
+
 @contextmanager
 def held(folder: RunFolder) -> Iterator[None]:
     lock = folder.lock()

@@ -17,8 +17,9 @@ from engine.checkpoint import load_checkpoint
 from engine.data import load_data
 from engine.run_folder import RunFolderError
 from engine.run_log import LogWriter
+from engine.run_state import RunState
 from engine.session import Session
-from tests.engine.helpers import collect, make_run, recorded
+from tests.engine.helpers import collect, config, make_run, recorded
 
 
 class FullDisk:
@@ -197,3 +198,19 @@ async def test_an_engine_whose_folder_is_deleted_ends_and_says_so(tmp_path: Path
             if isinstance(event, ev.MetricsLogged) and folder.path.exists():
                 shutil.rmtree(folder.path)
     assert not folder.path.exists(), "nothing half-made is left in its place"
+
+
+async def test_heartbeats_repeat_what_evaluations_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("engine.session.FIRST_HEARTBEAT_S", 0.0)
+    monkeypatch.setattr("engine.session.HEARTBEAT_EVERY_S", 0.005)
+    state, evaluations, bests, repeated = RunState(), list[dict[str, float | None]](), list[tuple[float, int]](), 0
+    for event in await collect(config(trainer={"epochs": 60})):
+        state.apply(event)
+        if isinstance(event, ev.Evaluated) and state.best is not None:
+            evaluations.append(event.values)
+            bests.append((state.best.value, state.best.step))
+        if isinstance(event, ev.Heartbeat) and event.best is not None:
+            repeated += 1
+            assert event.evaluated in evaluations[-2:]  # another may have come on its way to the log
+            assert event.best in bests[-2:]
+    assert repeated

@@ -80,6 +80,8 @@ def _values(kind: inspect.Type, name: str) -> st.SearchStrategy[Any]:
             return st.none()
         case inspect.DictType(key_type=keys, value_type=values):
             return st.dictionaries(_values(keys, "key") | texts(), _values(values, "value"), max_size=5)
+        case inspect.TupleType(item_types=kinds):
+            return st.tuples(*[_values(one, name) for one in kinds])
         case inspect.UnionType(types=kinds):
             return st.one_of([_values(one, name) for one in kinds])
     raise NotImplementedError(kind)

@@ -107,6 +107,8 @@ def test_events_of_absurd_values(
         def look() -> None:
             reader, state = copy.read_history(), RunState()
             state.apply_all(reader.read_all())
+            if state.heartbeat is not None:
+                state.recall(state.heartbeat)
             told = draw_all(copy, state)
             summarize(copy)
             assert not reader.damages, reader.damages
