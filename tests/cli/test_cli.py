@@ -161,3 +161,18 @@ def test_nothing_is_made_by_looking(dltui: Dltui) -> None:
     for argv in (["runs"], ["presets"], ["train", "spiral-relu", "--dry-run"], ["show", "x"], ["attach"]):
         dltui(*argv)
     assert not runs_dir().exists()
+
+
+def test_an_interrupt_while_everything_is_imported_is_quiet() -> None:
+    code = (
+        "import sys\n"
+        "class Interrupt:\n"
+        "    def find_spec(self, name, path, target=None):\n"
+        "        if name == 'tui.cli':\n"
+        "            raise KeyboardInterrupt\n"
+        "sys.meta_path.insert(0, Interrupt())\n"
+        "from tui.entry import main\n"
+        "sys.exit(main())\n"
+    )
+    done = subprocess.run([sys.executable, "-P", "-c", code], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout, done.stderr) == (130, "", "")
