@@ -6,6 +6,7 @@ import os
 import time
 from dataclasses import dataclass
 from pathlib import Path
+from typing import BinaryIO
 
 import msgspec
 
@@ -16,14 +17,14 @@ from engine.run_folder import RunFolder
 from engine.run_state import RunState, Status
 
 TAIL_BYTES, LONG_TAIL_BYTES = 32 << 10, 512 << 10
-"""The longer one where so many rows are logged that there is no heartbeat in the other."""
+"""The longer one, of which few rows are taken, where so many are logged that there is no heartbeat in the other."""
 HEAD_BYTES = 64 << 10
 ROWS_TAKEN = 32
 """Lines of rows in either end of a log: enough for the latest values and the speed, a tenth of the work of all."""
 STARTING_S = 60.0
 """A run whose engine has said nothing is starting for so long, and has died after."""
 
-_ROWS = (b'{"event":"MetricsLogged"', b'{"event":"RowsLogged"')
+_ROWS, _HEARTBEAT = (b'{"event":"MetricsLogged"', b'{"event":"RowsLogged"'), b'{"event":"Heartbeat"'
 """How the engine begins such lines; one that somebody else wrote otherwise is only read more slowly."""
 
 
@@ -50,18 +51,23 @@ def summarize(folder: RunFolder) -> RunSummary:
         stat = os.fstat(file.fileno())
         size, changed_at = stat.st_size, stat.st_mtime
         head = file.read(min(size, HEAD_BYTES))
-        tail, events = b"", list[HistoryItem]()
-        for tail_bytes in (TAIL_BYTES, LONG_TAIL_BYTES) if size > HEAD_BYTES else ():
-            file.seek(max(HEAD_BYTES, size - tail_bytes))
-            tail = file.read(tail_bytes).partition(b"\n")[2]
-            events = _events(tail)
-            if any(isinstance(event, ev.Heartbeat) for event in events):
-                break
+        tail, rows_taken = _tail(file, size) if size > HEAD_BYTES else (b"", 0)
     state = RunState()
-    state.apply_all(_events(head))
+    state.apply_all(_events(head, ROWS_TAKEN))
     if tail:
-        _apply_tail(state, events)
+        _apply_tail(state, _events(tail, rows_taken))
     return RunSummary(folder.name, folder.path, status_of(folder, state), state, changed_at)
+
+
+def _tail(file: BinaryIO, size: int) -> tuple[bytes, int]:
+    """The log's last whole lines, and how many lines of rows are to be taken among them."""
+
+    def last(length: int) -> bytes:
+        file.seek(max(HEAD_BYTES, size - length))
+        return file.read(length).partition(b"\n")[2]
+
+    tail = last(TAIL_BYTES)
+    return (tail, ROWS_TAKEN) if _HEARTBEAT in tail else (last(LONG_TAIL_BYTES), 0)
 
 
 def _apply_tail(state: RunState, events: list[HistoryItem]) -> None:
@@ -88,12 +94,13 @@ def status_of(folder: RunFolder, state: RunState, now: float | None = None) -> S
     return status
 
 
-def _events(data: bytes) -> list[HistoryItem]:
-    """What happened, by the lines in `data`; of the rows of metrics some, among them the last two lines of them."""
+def _events(data: bytes, rows_taken: int) -> list[HistoryItem]:
+    """What happened, by the lines in `data`; of lines of rows about so many and the last two."""
     events, lines = list[HistoryItem](), data.splitlines()
     rows = [index for index, line in enumerate(lines) if line.startswith(_ROWS)]
     passed_over = set(rows[:-2])  # the last may be half written
-    passed_over.difference_update(rows[:: 1 + len(rows) // ROWS_TAKEN])
+    if rows_taken:
+        passed_over.difference_update(rows[:: 1 + len(rows) // rows_taken])
     for index, line in enumerate(lines):
         if index in passed_over:
             continue
