@@ -24,6 +24,7 @@ from benchmarks.gpu_loops import System, Workload, as_graph, dltui, eager, light
 from benchmarks.tables import keep, machine, ratio
 from engine.devices import device_name, resolve_device
 from engine.places import data_dir
+from engine.text import first_line
 
 EAGER, GRAPH, LIGHTNING, OURS, WITH_SCREEN = "eager loop", "graphed loop", "Lightning", "dltui", "dltui with the screen"
 COLUMNS = (
@@ -105,20 +106,16 @@ def _turns(runs: Mapping[str, Callable[[], float]], repeats: int) -> tuple[dict[
             try:
                 speeds[name].append(runs[name]())
             except Exception as error:  # what one lacks must not cost the others their figures
-                failures[name] = _said(error)
+                failures[name] = first_line(error)
                 del speeds[name]
     return speeds, failures
-
-
-def _said(error: Exception) -> str:
-    return (str(error).splitlines() or [type(error).__name__])[0][:300]
 
 
 def _measured(system: System, arguments: argparse.Namespace) -> Measured:
     try:
         return measure(Workload(system, arguments.device, arguments.data), arguments.repeats)
     except Exception as error:  # its data is not here, for instance
-        cells = [system.preset, f"not measured: {_said(error)}", *[""] * (len(COLUMNS) - 2)]
+        cells = [system.preset, f"not measured: {first_line(error)}", *[""] * (len(COLUMNS) - 2)]
         return Measured(cells, machine(device_name(resolve_device(arguments.device))), {})
 
 

@@ -83,7 +83,7 @@ def _gan(config: RunConfig, data: DataBundle, device: torch.device) -> tuple[Ste
     assert isinstance(config.model, Dcgan)
     latent = config.model.latent
     generator, judge = (
-        network.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+        network.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload] # torch has not typed this form
         for network in build_dcgan(config.model, data.input_shape)
     )
     for_generator, for_judge = optimizer_of(config, generator), optimizer_of(config, judge)
@@ -93,12 +93,12 @@ def _gan(config: RunConfig, data: DataBundle, device: torch.device) -> tuple[Ste
             made = generator(torch.randn(len(inputs), latent, 1, 1, device=device))
             loss = F.softplus(-judge(inputs).float()).mean() + F.softplus(judge(made.detach()).float()).mean()
         for_judge.zero_grad(set_to_none=True)
-        loss.backward()  # type: ignore[no-untyped-call]
+        loss.backward()  # type: ignore[no-untyped-call] # torch has not typed it
         for_judge.step()
         with autocast(config, device):
             fooled = F.softplus(-judge(made).float()).mean()
         for_generator.zero_grad(set_to_none=True)
-        fooled.backward()  # type: ignore[no-untyped-call]
+        fooled.backward()  # type: ignore[no-untyped-call] # torch has not typed it
         for_generator.step()
         return loss.detach()
 
@@ -108,7 +108,7 @@ def _gan(config: RunConfig, data: DataBundle, device: torch.device) -> tuple[Ste
 def graphed(step: Step, inputs: Tensor, targets: Tensor) -> Step:
     """`step` as a CUDA graph, made as PyTorch's notes on CUDA graphs make it. It moves the weights a little."""
     static_inputs, static_targets = inputs.clone(), targets.clone()
-    stream = torch.cuda.Stream()  # type: ignore[no-untyped-call]
+    stream = torch.cuda.Stream()  # type: ignore[no-untyped-call] # torch has not typed it
     stream.wait_stream(torch.cuda.current_stream())
     with torch.cuda.stream(stream):
         for _ in range(3):

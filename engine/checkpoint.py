@@ -29,6 +29,7 @@ from safetensors.torch import load_file, save
 from torch import Tensor, nn
 
 from engine.own_file import check_own
+from engine.text import first_line
 
 VERSION = 1
 WEIGHTS, STATE = "weights.safetensors", "state.pt"
@@ -168,10 +169,10 @@ def load_checkpoint(folder: Path) -> Checkpoint:
     except CheckpointError:
         raise
     except (OSError, SafetensorError, RuntimeError, ValueError, EOFError, KeyError) as error:
-        raise CheckpointError(f"checkpoint {folder} can't be read: {_first_line(error)}") from None
+        raise CheckpointError(f"checkpoint {folder} can't be read: {first_line(error)[:200]}") from None
     except Exception as error:  # the unpickler's own errors come from anywhere
         raise CheckpointError(
-            f"checkpoint {folder} is refused: it holds more than data ({_first_line(error)})"
+            f"checkpoint {folder} is refused: it holds more than data ({first_line(error)[:200]})"
         ) from None
     if not isinstance(state, dict) or state.get("version") != VERSION or not isinstance(state.get("step"), int):
         raise CheckpointError(f"checkpoint {folder} was not written by this version of dltui")
@@ -180,13 +181,10 @@ def load_checkpoint(folder: Path) -> Checkpoint:
 
 def _check_is_stored(path: Path) -> None:
     """PyTorch stores without packing: what is packed may be a small file that unpacks to fill the memory."""
+    # what is no archive, or one of an unknown sort, torch refuses itself
     with suppress(zipfile.BadZipFile, NotImplementedError), zipfile.ZipFile(path) as archive:
         if any(member.compress_type != zipfile.ZIP_STORED for member in archive.infolist()):
             raise ValueError(f"{STATE} is packed, which dltui never does")
-
-
-def _first_line(error: Exception) -> str:
-    return (str(error).splitlines() or [type(error).__name__])[0][:200]
 
 
 def _write_synced(path: Path, data: bytes | memoryview) -> None:

@@ -25,8 +25,7 @@ def placed(
 ) -> DataBundle:
     """`data` on `device` as a whole, since a step that indexes it there waits for nothing; left in main memory where it
     does not fit, with a line in the log, and sent in pieces from there."""
-    splits = [data.train, *([data.val] if data.val else [])]
-    needed_bytes = sum(tensor.nbytes for split in splits for tensor in (split.inputs, split.targets))
+    needed_bytes = sum(tensor.nbytes for tensor in data.tensors())
     room_bytes = free_bytes(device)
     if room_bytes is None or needed_bytes <= SHARE * room_bytes:
         return data.to(device)

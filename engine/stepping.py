@@ -12,7 +12,7 @@ from engine.capturable import NotCapturable, make_capturable, make_plain
 from engine.cuda_graph import CudaGraphs
 from engine.graphed_step import GraphedStep, Graphs
 from engine.tasks.base import Observation, Task
-from engine.text import plain
+from engine.text import first_line, plain
 
 EAGER_FIRST = 20
 """Steps before one is captured: optimizers make their states and libraries choose their kernels in the first few, and a
@@ -97,4 +97,4 @@ def _in_a_line(error: Exception) -> str:
         return str(error)
     if is_out_of_memory(error):
         return "there is not enough memory to try it"
-    return plain((str(error).splitlines() or [type(error).__name__])[0])[:200]
+    return plain(first_line(error))[:200]

@@ -20,6 +20,11 @@ def plain(text: str) -> str:
     return text if text.isascii() else _PILE.sub(r"\1", text)
 
 
+def first_line(error: BaseException) -> str:
+    """The first line of what an error says, or its type's name if it says nothing."""
+    return (str(error).splitlines() or [type(error).__name__])[0]
+
+
 def plain_lines(text: str) -> str:
     """Like `plain`, but line breaks stay."""
     return "\n".join(plain(line) for line in text.splitlines())

@@ -12,11 +12,12 @@ from typing import Any, NoReturn
 from engine.run_folder import RunFolderError
 from engine.text import plain
 from presets import PresetError
+from tui.entry import EXIT_INTERRUPTED
 from tui.errors import CommandError
 from tui.output import discard, prepare_streams
 from tui.parsers import Parser, make_parsers
 
-EXIT_USAGE, EXIT_INTERRUPTED = 2, 130
+EXIT_USAGE = 2
 
 
 def main(argv: Sequence[str] | None = None) -> int:

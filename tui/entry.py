@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+EXIT_INTERRUPTED = 130
+
 
 def main() -> int:
     """Do what the command line asks for; returns the exit status, that of an interrupt from the first moment on."""
@@ -10,4 +12,4 @@ def main() -> int:
 
         return run()
     except KeyboardInterrupt:
-        return 130
+        return EXIT_INTERRUPTED

@@ -32,6 +32,6 @@ def train_on_one_batch(system: System) -> Trained:
     for _ in range(system.steps):
         clock.begin_step()
         optimizer.zero_grad(set_to_none=True)
-        loss_of(model(inputs), targets).backward()  # type: ignore[no-untyped-call]
+        loss_of(model(inputs), targets).backward()  # type: ignore[no-untyped-call] # torch has not typed it
         optimizer.step()
     return timed(clock, model)

@@ -72,12 +72,16 @@ class DataBundle:
         """The same data set with its samples on `device`."""
         return replace(self, train=self.train.to(device), val=self.val.to(device) if self.val else None)
 
+    def tensors(self) -> list[Tensor]:
+        """What all samples lie in."""
+        splits = [self.train, *([self.val] if self.val else [])]
+        return [tensor for split in splits for tensor in (split.inputs, split.targets)]
+
     def digested(self) -> DataBundle:
         """The same data set with its digest, while its samples are in main memory: some 25 ms for those of MNIST."""
         digest = 0
-        for split in filter(None, (self.train, self.val)):
-            for tensor in (split.inputs, split.targets):
-                digest = zlib.crc32(tensor.contiguous().reshape(-1).view(torch.uint8).numpy().data, digest)
+        for tensor in self.tensors():
+            digest = zlib.crc32(tensor.contiguous().reshape(-1).view(torch.uint8).numpy().data, digest)
         return replace(self, digest=digest)
 
     def prepare(self, inputs: Tensor) -> Tensor:
