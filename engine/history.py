@@ -42,9 +42,10 @@ class HistoryReader(LogReader[HistoryItem]):
 
     def _items_of_block(self, data: bytes, begin: int, end: int) -> Sequence[HistoryItem]:
         if self._keys and SMALL_BYTES < end - begin <= BLOCK_BYTES:
-            items = self._decoder_of_blocks().decode(data[begin:end])
-            if items is not None:
-                self._line += data.count(b"\n", begin, end)
+            told = self._decoder_of_blocks().decode(data[begin:end])
+            if told is not None:
+                items, lines = told
+                self._line += lines
                 return items
         items = super()._items(data, begin, end)
         last = next((item for item in reversed(items) if isinstance(item, (ev.MetricsLogged, Rows))), None)

@@ -118,7 +118,12 @@ class Meter:
             values = dict(zip(found, cells, strict=True))
             self._finished.append(
                 MetricsLogged(
-                    step=row.step, at=at, steps=row.steps, elapsed_s=round(row.elapsed_s, 4), lr=row.lr, values=values
+                    step=row.step,
+                    at=at,
+                    steps=row.steps,
+                    elapsed_s=round(row.elapsed_s, 4),
+                    lr=float(f"{row.lr:.7g}"),
+                    values=values,
                 )
             )
             if any(value is None and key.startswith("train/loss") for key, value in values.items()):

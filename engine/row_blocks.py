@@ -7,7 +7,7 @@ import struct
 from array import array
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
-from itertools import chain
+from itertools import accumulate, chain
 from operator import attrgetter
 from typing import Any, Literal, Union
 
@@ -16,8 +16,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engine import events as ev
-from engine.columns import Columns, Ints
+from engine.columns import Columns
 from engine.event_lines import RowsLogged
+from engine.log_block import NO_ROWS, LogBlock
 from engine.row_table import RowTable
 from engine.rows import HistoryItem, Rows
 from engine.run_log import pieces
@@ -28,8 +29,6 @@ RETRY_AFTER = 15
 """So many blocks are not tried as tables after one that was none: most often those after it are none either."""
 MOST_KEYS = 64
 """Rows of more metrics are taken one by one."""
-_KIND_AT = len(b'{"event":"')
-"""Where the name of an event begins in its line."""
 
 
 class BlockDecoder:
@@ -43,40 +42,43 @@ class BlockDecoder:
         self._no_table_for = 0
         self._decode: Callable[[memoryview | bytes], list[Any]] = list
         if 0 < len(keys) <= MOST_KEYS:
-            with suppress(ValueError):  # control characters in a key, or digits and digits
+            with suppress(ValueError):  # control characters in a key, or commas
                 self._table = RowTable(keys)
                 self._row = _slim(ev.MetricsLogged, keys, self._names, float | None)
                 self._line = _slim(RowsLogged, keys, self._names, list[float | None])
                 others = [one for one in ev.AnyEvent.__args__ if one is not ev.MetricsLogged]
                 self._decode = msgspec.json.Decoder(Union[(self._row, self._line, *others)]).decode_lines
 
-    def decode(self, block: bytes) -> list[HistoryItem] | None:
-        """What a block tells, or None where its lines have to be looked at one by one."""
+    def decode(self, block: bytes) -> tuple[list[HistoryItem], int] | None:
+        """What a block tells, and in how many lines; None where these have to be looked at one by one."""
         if self._row is None:
             return None
         if self._no_table_for:
             self._no_table_for -= 1
             return self._decoded(block)
-        rows, line_ends, lines, rows_before = _parted(block)
-        table = self._table.columns(rows, line_ends) if rows else None
+        lines = LogBlock(block)
+        table = self._table.columns(lines)
         if table is None:
             self._no_table_for = RETRY_AFTER
             return self._decoded(block)
         columns, counts = table
-        others = self._events(lines)
-        if others is None or len(others) != len(rows_before) or {self._row, self._line} & set(map(type, others)):
+        at = np.flatnonzero(lines.forms == NO_ROWS)
+        places = zip(lines.starts[at].tolist(), lines.ends[at].tolist(), strict=True)
+        others = self._events(b"".join([lines.text[start:end] for start, end in places]))
+        if others is None or len(others) != len(at) or {self._row, self._line} & set(map(type, others)):
             return None
-        return _items(columns, counts, others, rows_before)
+        return _items(columns, others, (np.cumsum(counts) - counts)[at].tolist()), len(counts)
 
-    def _decoded(self, block: bytes) -> list[HistoryItem] | None:
-        items: list[HistoryItem] = []
+    def _decoded(self, block: bytes) -> tuple[list[HistoryItem], int] | None:
+        items, lines = list[HistoryItem](), 0
         for start, stop in pieces(block, 0, len(block), PIECE_BYTES):
             events = self._events(block[start:stop])
             gathered = None if events is None else self._gathered(events)
-            if gathered is None:
+            if events is None or gathered is None:
                 return None
             items += gathered
-        return items
+            lines += len(events)
+        return items, lines
 
     def _events(self, lines: bytes) -> list[Any] | None:
         """An event for each line; None if that is not what they are."""
@@ -96,7 +98,8 @@ class BlockDecoder:
             columns = self._columns(lines, counts if self._line in types else None)
         except ValueError:
             return None
-        return _items(columns, counts, [events[place] for place in at], [place - n for n, place in enumerate(at)])
+        before = [0, *accumulate(counts)]
+        return _items(columns, [events[place] for place in at], [before[place - n] for n, place in enumerate(at)])
 
     def _columns(self, lines: list[Any], counts: list[int] | None) -> Columns:
         """The columns of all rows in `lines`, of so many each; None where each is of one row alone.
@@ -127,30 +130,12 @@ class BlockDecoder:
         )
 
 
-def _parted(block: bytes) -> tuple[bytes, Ints, bytes, list[int]]:
-    """Lines that begin as rows do, and where they end; the others, and how many of the first are before each."""
-    letters = np.frombuffer(block, np.uint8)
-    ends = np.flatnonzero(letters == ord("\n")) + 1
-    starts = np.append(0, ends[:-1])
-    # no other event's name begins with an M, or with an R and has a w at that place
-    first, third = (letters.take(starts + _KIND_AT + place, mode="clip") for place in (0, 2))
-    others = np.flatnonzero((first != ord("M")) & ((first != ord("R")) | (third != ord("w"))))
-    rows, lines, begin = [], [], 0
-    for start, end in zip(starts[others].tolist(), ends[others].tolist(), strict=True):
-        rows.append(block[begin:start])
-        lines.append(block[start:end])
-        begin = end
-    line_ends = np.cumsum(np.delete(ends - starts, others))
-    return b"".join([*rows, block[begin:]]), line_ends, b"".join(lines), (others - np.arange(len(others))).tolist()
-
-
-def _items(columns: Columns, counts: Ints | list[int], others: list[Any], lines_before: list[int]) -> list[HistoryItem]:
-    """Rows, so many in each line, as few items as can be, with all but heartbeats in their places among them."""
-    places = np.append(0, np.cumsum(counts, dtype=np.int64))[lines_before].tolist()
+def _items(columns: Columns, others: list[Any], rows_before: list[int]) -> list[HistoryItem]:
+    """Rows as few items as can be, with all but heartbeats in their places among them: behind so many rows each."""
     items: list[HistoryItem] = []
     beats: list[ev.Heartbeat] = []
     begin = 0
-    for event, place in zip(others, places, strict=True):
+    for event, place in zip(others, rows_before, strict=True):
         if type(event) is ev.Heartbeat:
             beats.append(event)
             continue

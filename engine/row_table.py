@@ -2,153 +2,242 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import math
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
+from typing import Any, NamedTuple, TypeVar
 
+import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
+from engine import events as ev
 from engine.columns import Columns, Floats, Ints
 from engine.event_lines import MOST_NUMBERS
-from engine.line_sorts import ALONE, AT, ELAPSED_S, MOST_OF_SECONDS, VALUES, Layout, LineSorts
+from engine.line_forms import Field, LineForm, forms_of
+from engine.log_block import LISTED, LogBlock
+from engine.numerals import Bools, Numerals
 
-EXACT = 1 << 53
-"""Whole numbers up to here are floats, and a quotient with a power of ten up to 1e22 is rounded as it should be."""
-_POWERS = 10 ** np.arange(19)
-_LAST = np.array([0x0F0F0F0F0F0F0F0F >> 8 * n << 8 * n for n in range(8, -1, -1)], "<u8")
-"""The bits of a word of eight characters that say what its last so many are worth as digits."""
-_BEFORE_STEPS = b'{"event":"RowsLogged","steps":'
+MOST_SECONDS = 1e11
+"""Less, and not less than 0, is a valid time."""
+_count_of, _seconds_of, _rate_of, _value_of = (
+    msgspec.json.Decoder(kind).decode for kind in (ev.Count, ev.Duration, float, float | None)
+)
+N = TypeVar("N", bound=np.generic)
+
+
+class _Unlike(ValueError):
+    """A line is not as an engine writes it."""
+
+
+class _Part(NamedTuple):
+    """What lines say: (rows,) by the names of fields."""
+
+    facts: dict[str, NDArray[Any]]
+    """Of learning rates, where they begin and end: (rows, 2)."""
+    values: dict[str, Floats]
+
+
+class _Lines(NamedTuple):
+    """Lines of one form: (lines,) each."""
+
+    starts: Ints
+    ends: Ints
+    first_marks: Ints
+    rows: Ints
+    """How many each tells of."""
 
 
 class RowTable:
     """Reads lines as an engine writes rows of the metrics `keys`, each for itself or several together.
 
-    Lines of as many rows are the same but for digits, and signs of values: without these, the same must be left of
-    each. Then numbers are where they should be if runs of digits are as far from each other as in a line of zeros.
-    Numbers that are not written in a few digits, or not exact as floats, are not read here.
+    Each number stands behind a comma. If a line has as many of these as it should, and between its numbers stands what
+    should, the rest are the numbers: plain ones are worked out together, any others one by one.
+
+    Raises:
+        ValueError: there is a comma in a name.
     """
 
     def __init__(self, keys: Sequence[str]) -> None:
-        self._keys, self._sorts = tuple(keys), LineSorts(keys)
+        self._forms = forms_of(keys)
+        self._knowing = dict[int, LineForm]()
+        """Forms with what the lines before had in common: most lines have it, too, and there is less to read."""
 
-    def columns(self, block: bytes, line_ends: Ints) -> tuple[Columns, Ints] | None:
-        """What lines say, and the number of rows in each; None unless each is a line that is read here.
+    def columns(self, block: LogBlock) -> tuple[Columns, Ints] | None:
+        """What lines of rows say, and the number of rows in each line of the block.
+
+        None if there are none, and unless each line that begins as one is one that is read here.
+        """
+        reader, rows, parts = _Reader(block), np.zeros(len(block.starts), np.int64), []
+        try:
+            for number, form in self._forms.items():
+                chosen = np.flatnonzero(block.forms == number)
+                if len(chosen):
+                    rows[chosen] = _rows_of(form, (block.last_marks - block.first_marks)[chosen])
+                    parts.append(self._part(reader, number, chosen, rows[chosen]))
+        except (_Unlike, msgspec.DecodeError):
+            return None
+        if not parts:
+            return None
+        facts, values = parts[0] if len(parts) == 1 else _merged(parts, block.forms.repeat(rows))
+        rates = facts["lr"]
+        columns = Columns(
+            steps=facts["step"],
+            at=facts["at"],
+            elapsed_s=facts["elapsed_s"],
+            values=values,
+            lr=lambda row: float(block.text[slice(*rates[row])]),
+        )
+        return columns, rows
+
+    def _part(self, reader: _Reader, form: int, lines: Ints, rows: Ints) -> _Part:
+        if form in self._knowing:
+            with suppress(_Unlike):
+                return reader.part(self._knowing[form], lines, rows)
+            del self._knowing[form]
+        part = reader.part(self._forms[form], lines, rows)
+        known = {name: reader.text_of_all(part.facts[name]) for name in ("steps", "lr")}
+        if form != LISTED and all(known.values()):
+            self._knowing[form] = self._forms[form].knowing(known)
+        return part
+
+
+class _Reader:
+    def __init__(self, block: LogBlock) -> None:
+        self._block, self._numerals = block, Numerals(block.text)
+
+    def part(self, form: LineForm, lines: Ints, rows: Ints) -> _Part:
+        """What lines of a form say.
 
         Args:
-            block: The lines.
-            line_ends: (lines,) behind their last characters.
+            form: Of all of them.
+            lines: (lines,) which of the block.
+            rows: (lines,) how many each tells of.
+
+        Raises:
+            _Unlike, msgspec.DecodeError: one is not as an engine writes it.
         """
-        rest = block.translate(None, self._sorts.varying)
-        sorts = self._sorts_of(block, rest, line_ends)
-        if sorts is None:
-            return None
-        layout = self._sorts.layout(sorts)
-        letters = np.frombuffer(block, np.uint8)
-        is_digit = letters - np.uint8(ord("0")) < 10
-        edges = np.flatnonzero(is_digit[1:] != is_digit[:-1])
-        if rest != layout.rest or len(edges) != 2 * len(layout.roles):
-            return None
-        starts, ends = edges[::2] + 1, edges[1::2] + 1
-        widths = ends - starts
-        minus = _minus_signs(letters, starts, ends, layout)
-        if minus is None or not self._are_numbers(block, starts, widths, layout):
-            return None
-        numbers = _whole_numbers(block, ends, widths)
-        floats = _floats(numbers, widths, layout.floats)
-        if floats is None:
-            return None
-        floats[np.searchsorted(layout.floats, minus)] *= -1
-        role_of, counts = layout.roles[layout.floats], np.maximum(sorts // 2, 1)
-        rates = _of_each_row(layout.rates, counts, sorts)
-        table = Columns(
-            steps=numbers[layout.steps],
-            at=floats[role_of == AT].repeat(counts),
-            elapsed_s=floats[role_of == ELAPSED_S],
-            values={key: floats[role_of == VALUES + 2 * number] for number, key in enumerate(self._keys)},
-            lr=lambda row: float(block[starts[rates[row]] : ends[rates[row] + 1]]),
-        )
-        return table, counts
+        block, part = self._block, _Part({}, {})
+        which = _Lines(block.starts[lines], block.ends[lines], block.first_marks[lines], rows)
+        for field, starts, ends, texts in self._spans(form, which):
+            column = self._column(field, starts, ends)
+            if form.column_count and not field.is_column:
+                column = column.repeat(rows, axis=0)
+            (part.values if field.is_value else part.facts)[field.name] = column
+            for name, begin, end in field.known:
+                spans = np.stack([texts + begin, texts + end], axis=1)
+                part.facts[name] = spans.repeat(rows, axis=0) if form.column_count else spans
+        return part
 
-    def _sorts_of(self, block: bytes, rest: bytes, line_ends: Ints) -> Ints | None:
-        """The sort of each line; None where that can't be."""
-        if rest == self._sorts.rest_of(ALONE) * len(line_ends):
-            return np.full(len(line_ends), ALONE)
-        letters, begins = np.frombuffer(block, np.uint8), np.append(0, line_ends[:-1])
-        kinds, steps = (letters.take(begins + len(before), mode="clip") for before in (b'{"event":"', _BEFORE_STEPS))
-        is_listed = (steps == ord("[")).astype(np.int64)
-        widths = np.array([len(self._sorts.rest_of(sort)) for sort in range(2, 6)]).reshape(2, 2)
-        one, more = widths[0], widths[1] - widths[0]
-        lengths = np.diff(np.flatnonzero(np.frombuffer(rest, np.uint8) == ord("\n")), prepend=-1)
-        rows = 1 + (lengths - one[is_listed]) // more[is_listed]
-        sorts = np.where(kinds == ord("M"), ALONE, 2 * rows + is_listed)
-        most = MOST_NUMBERS // (len(self._keys) + 4)  # an engine writes no longer lines
-        return sorts if sorts.min() >= 0 and sorts.max() // 2 <= most else None
+    def text_of_all(self, spans: Ints) -> bytes:
+        """What stands everywhere there: (places, 2); empty if that differs."""
+        starts, ends = spans.T
+        text = self._block.text[starts[0] : ends[0]]
+        return text if text and (ends - starts == len(text)).all() and self._stands_at(text, starts) else b""
 
-    def _are_numbers(self, block: bytes, starts: Ints, widths: Ints, layout: Layout) -> bool:
-        """Whether none is too long or begins with a zero that does not count, and digits in names are the names'."""
-        # only digits of names may be fewer than those of seconds, and they are looked at below
-        if widths.max() > MOST_OF_SECONDS and (widths > self._sorts.most[layout.roles]).any():
+    def _spans(self, form: LineForm, lines: _Lines) -> Iterator[tuple[Field, Ints, Ints, Ints]]:
+        """Where the numbers of each field begin and end: (rows,) of columns, else (lines,); and where its texts begin.
+
+        Raises:
+            _Unlike: something else stands between them.
+        """
+        self._expect(form.end, lines.ends - len(form.end))
+        behind = [*(field.comma for field in form.fields[1:]), form.end.index(b"\n")]
+        lasts = lines.rows.cumsum() - 1
+        firsts = lasts - lines.rows + 1
+        within = np.arange(lasts[-1] + 1) - firsts.repeat(lines.rows)
+        marks, places = lines.first_marks, self._block.marks
+        texts = lines.starts
+        if (places.take(marks) - form.fields[0].comma != texts).any():
+            raise _Unlike
+        for field, rest in zip(form.fields, behind, strict=True):
+            self._expect(field.text, texts)
+            marks = marks + field.commas
+            starts = texts + len(field.text)
+            if field.is_column:
+                each = marks.repeat(lines.rows) + within
+                each_start, ends = places.take(each - 1) + 1, places.take(each)
+                each_start[firsts] = starts
+                starts = each_start
+                ends[lasts] -= rest
+                marks = marks + (lines.rows - 1)
+                before, texts = texts, ends[lasts]
+            else:
+                ends = places.take(marks) - rest
+                before, texts = texts, ends
+            yield field, starts, ends, before
+
+    def _expect(self, text: bytes, places: Ints) -> None:
+        """Have it that this stands there everywhere.
+
+        Raises:
+            _Unlike: it does not.
+        """
+        if not self._stands_at(text, places):
+            raise _Unlike
+
+    def _stands_at(self, text: bytes, places: Ints) -> bool:
+        """Whether this stands there everywhere."""
+        whole = self._block.text
+        last = len(whole) - len(text)
+        if last < 0:
             return False
-        long = starts[layout.begins & (widths > 1)]
-        if (np.frombuffer(block, np.uint8)[long] == ord("0")).any():
-            return False
-        for role, name in enumerate(self._sorts.named, self._sorts.first_named):
-            runs = np.flatnonzero(layout.roles == role)
-            if (widths[runs] != len(name)).any():  # from here on a block is at least as long as a name
-                return False
-            texts = np.ndarray((len(block) - len(name) + 1,), f"S{len(name)}", block, strides=(1,))
-            if (texts[starts[runs]] != name).any():
-                return False
-        return True
+        texts = np.ndarray((last + 1,), f"V{len(text)}", whole, strides=(1,))
+        return texts[np.clip(places, 0, last)].tobytes() == text * len(places)
+
+    def _column(self, field: Field, starts: Ints, ends: Ints) -> NDArray[Any]:
+        """Numbers; of what is looked up later, if at all, where they begin and end: (numbers, 2)."""
+        if field.name in ("lr", "steps") and not field.is_value:
+            self._check(field.name, starts, ends)
+            return np.stack([starts, ends], axis=1)
+        if field.name == "step" and not field.is_value:
+            counts, are_read = self._numerals.counts(starts, ends)
+            return self._mended(counts, are_read, starts, ends, _count_of)
+        values, are_read = self._numerals.floats(starts, ends)
+        if not field.is_value:
+            are_read &= (values >= 0) & (values < MOST_SECONDS)
+        return self._mended(values, are_read, starts, ends, _value_of if field.is_value else _seconds_of)
+
+    def _check(self, name: str, starts: Ints, ends: Ints) -> None:
+        """Have it that all are numbers.
+
+        Raises:
+            msgspec.DecodeError: one is none.
+        """
+        numbers, are_read = (self._numerals.floats if name == "lr" else self._numerals.counts)(starts, ends)
+        self._mended(numbers, are_read, starts, ends, _rate_of if name == "lr" else _count_of)
+
+    def _mended(
+        self, numbers: NDArray[N], are_read: Bools, starts: Ints, ends: Ints, decode: Callable[[bytes], Any]
+    ) -> NDArray[N]:
+        """`numbers`, of which those that are not read are decoded one by one.
+
+        Raises:
+            msgspec.DecodeError: one is no number, or too large.
+        """
+        if not are_read.all():
+            for place in np.flatnonzero(~are_read).tolist():
+                number = decode(self._block.text[starts[place] : ends[place]])
+                numbers[place] = math.nan if number is None else number
+        return numbers
 
 
-def _minus_signs(letters: NDArray[np.uint8], starts: Ints, ends: Ints, layout: Layout) -> Ints | None:
-    """The runs that a sign stands before. None where more than the sign of a value stands between two runs."""
-    if ends[-1] + layout.after != len(letters):
-        return None
-    gaps = np.append(starts[0], starts[1:] - ends[:-1])
-    at = np.flatnonzero(gaps != layout.gaps)
-    if not len(at):
-        return at
-    is_sign = (gaps[at] == layout.gaps[at] + 1) & (letters[starts[at] - 1] == ord("-"))
-    is_value = (layout.roles[at] >= VALUES) & np.isin(at, layout.floats)
-    return at if (is_sign & is_value).all() else None
+def _rows_of(form: LineForm, commas: Ints) -> Ints:
+    """How many rows lines of so many commas tell of."""
+    rows = (commas - form.single_count) // form.column_count if form.column_count else np.ones_like(commas)
+    if (form.single_count + form.column_count * rows != commas).any() or rows.min() < 1 or rows.max() > MOST_NUMBERS:
+        raise _Unlike
+    return rows
 
 
-def _of_each_row(rates: Ints, counts: Ints, sorts: Ints) -> Ints:
-    """Which of the runs `rates` each row has: those of a line share one, or have one each."""
-    is_listed = sorts % 2 > 0
-    return rates.repeat(np.where(is_listed, 1, counts).repeat(np.where(is_listed, counts, 1)))
+def _merged(parts: Sequence[_Part], form_of_row: NDArray[np.int8]) -> _Part:
+    """Rows of one form after another, put where they stand."""
+    order = np.argsort(form_of_row, kind="stable")
 
+    def merged(columns: Sequence[NDArray[Any]]) -> NDArray[Any]:
+        column = np.concatenate(columns)
+        return column[np.argsort(order)]
 
-def _floats(numbers: Ints, widths: Ints, first: Ints) -> Floats | None:
-    """The floats whose digits before the point are the runs `first`. None where one is not exact."""
-    decimals = widths[first + 1]
-    if (widths[first] + decimals).max() >= len(_POWERS):
-        return None
-    power = _POWERS[decimals]
-    whole = numbers[first] * power
-    whole += numbers[first + 1]
-    return None if whole.max() > EXACT else whole / power
-
-
-def _whole_numbers(block: bytes, ends: Ints, widths: Ints) -> Ints:
-    """Numbers of up to sixteen digits, by where they end and how wide they are; longer ones are cut off in front."""
-    numbers = _last_digits(block, ends, widths)
-    wide = np.flatnonzero(widths > 8)
-    if len(wide):
-        numbers[wide] += 10**8 * _last_digits(block, ends[wide] - 8, widths[wide] - 8)
-    return numbers
-
-
-def _last_digits(block: bytes, ends: Ints, widths: Ints) -> Ints:
-    """What up to eight digits are worth, which are one word: pairs are summed up, then pairs of pairs."""
-    words = np.ndarray((len(block) - 7,), "V8", block, strides=(1,))
-    word = words[ends - 8].view("<u8")
-    word &= _LAST.take(widths, mode="clip")
-    for kind, ten in (("<u2", 10), ("<u4", 100), ("<u8", 10_000)):
-        halves = word.view(kind)
-        half_bits = 4 * halves.itemsize
-        halves *= halves.dtype.type(ten << half_bits | 1)
-        halves >>= halves.dtype.type(half_bits)
-    numbers: Ints = word.view(np.int64)
-    return numbers
+    return _Part(
+        *({name: merged([one[name] for one in each]) for name in each[0]} for each in zip(*parts, strict=True))
+    )

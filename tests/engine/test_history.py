@@ -110,8 +110,8 @@ def test_rows_as_an_engine_writes_them_are_not_decoded(monkeypatch: pytest.Monke
     monkeypatch.setattr(history, "SMALL_BYTES", 0)
     assert shape(reader._take(b"".join(lines))) == [31, "Evaluated", 1]
     assert decoded == [lines[0] + lines[31]]
-    reader._take(b"".join(lines) + ROWS[0].replace(b"1.0", b"null"))
-    assert len(b"".join(decoded[1:])) > len(b"".join(lines))  # one without a number, and all is decoded
+    reader._take(b"".join(lines) + ROWS[0].replace(b',"lr"', b', "lr"'))
+    assert len(b"".join(decoded[1:])) > len(b"".join(lines))  # one is written otherwise, and all are decoded
     for _ in range(row_blocks.RETRY_AFTER):
         reader._take(b"".join(ROWS))
     decoded.clear()
