@@ -209,12 +209,22 @@ def parse(spec: FieldSpec, text: str) -> Any:
         case "integer" | "number":
             return text if text in spec.choices else _number(text, whole=spec.shape == "integer")
         case "list":
-            return [_number(item, whole=True) for item in text.strip("[]").replace(",", " ").split()]
+            return [_number(item, whole=True) for item in _items(text.strip("[]"))]
         case "table":
             table = toml_value(text if text.startswith("{") else f"{{{text}}}")
             return text if table is None else table
         case _:
             return text
+
+
+def _items(text: str) -> list[str]:
+    """Items with commas or spaces between them; '' for each that is missing beside a comma, so that it is told of.
+
+    One at the end counts too, though TOML allows it: a shell makes `64,` of `64,$WIDTH` where WIDTH is not set.
+    """
+    if not text.strip():
+        return []
+    return [item for part in text.split(",") for item in part.split() or [""]]
 
 
 def toml_value(text: str) -> Any:

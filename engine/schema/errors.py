@@ -62,7 +62,9 @@ def _problems(details: list[ErrorDetails], tree: Mapping[str, Any]) -> list[Prob
     expected: dict[str, list[str]] = {}
     for detail in details:
         path, wanted = _path(detail), _wanted(detail)
-        if wanted is None:
+        if _is_gap(detail):
+            problems.append(Problem(path, f"is empty: give {wanted or 'a value'} there, or leave out a comma"))
+        elif wanted is None:
             problems.append(_problem(detail, tree))
         elif path in expected:
             expected[path].append(wanted)
@@ -73,6 +75,11 @@ def _problems(details: list[ErrorDetails], tree: Mapping[str, Any]) -> list[Prob
             expected[path] = [wanted]
             problems.append(Problem(path, f"must be {wanted} (got {_shown(detail['input'])})"))
     return problems
+
+
+def _is_gap(detail: ErrorDetails) -> bool:
+    """Whether it is about an item of a list where nothing stands, as in `64,,32`."""
+    return detail["input"] == "" and isinstance(detail["loc"][-1], int)
 
 
 # what pydantic puts behind a field of several types

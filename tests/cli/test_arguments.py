@@ -158,9 +158,24 @@ def test_a_table_is_asked_for_by_example() -> None:
 
 
 @pytest.mark.parametrize(
+    ("text", "gap"), [("64,,32", 1), ("64, ,32", 1), (",64", 0), ("64,", 1), ("[64, 32,]", 2), (",", 0)]
+)
+@pytest.mark.parametrize("preset", ["digits-mlp", "mnist-cnn"])
+def test_a_list_with_a_gap_is_refused_and_the_gap_named(preset: str, text: str, gap: int) -> None:
+    """A shell leaves one where a variable is not set; what is trained must not have a layer less than was meant."""
+    _, settings = take_settings([f"--model.hidden={text}"], {})
+    with pytest.raises(CommandError) as caught:
+        resolve(preset, None, settings, None)
+    told = str(caught.value).partition("; ")[0]
+    assert told == f"model.hidden.{gap}: is empty: give a whole number there, or leave out a comma"
+
+
+@pytest.mark.parametrize(
     ("preset", "argv", "hidden"),
     [
         ("digits-mlp", ["--model.hidden", "32"], [32]),
+        ("digits-mlp", ["--model.hidden", " [ 32 , 16 ] "], [32, 16]),
+        ("digits-mlp", ["--model.hidden", "32 16"], [32, 16]),
         ("digits-mlp", ["--model.hidden", "32,16"], [32, 16]),
         ("rnn-hello", ["--model.hidden", "4"], 4),
         ("imdb-lstm", ["--model.kind", "lstm", "--model.hidden=16"], 16),

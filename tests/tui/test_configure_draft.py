@@ -83,6 +83,8 @@ def test_typing_the_presets_value_is_no_change(draft: Draft) -> None:
         ("trainer.batch_size", "", "is empty: give a whole number or full"),
         ("model.hidden", "", "is empty: give whole numbers"),
         ("model.hidden", "256, 0", "number 2: must be at least 1"),
+        ("model.hidden", "256,, 64", "number 2: is empty: give a whole number there, or leave out a comma"),
+        ("model.hidden", "256,", "number 2: is empty"),
         ("trainer.device", "gpu", "must be"),
         ("data.kind", "cubic", ""),
     ],
