@@ -187,7 +187,7 @@ class Progress:
 
 def progress_line(name: str, state: RunState) -> str:
     """`digits-mlp-1  epoch 12/30  40 %  loss 0.12  val/accuracy 0.96  1,234 steps/s  ETA 0:12`."""
-    parts = [name, f"epoch {int(state.epoch)}/{state.epochs}"]
+    parts = [name, f"epoch {state.epoch_under_way}/{state.epochs}"]
     if state.total_steps:
         parts.append(f"{100 * state.step / state.total_steps:.0f} %")
     losses = [key for key in state.latest if key.startswith("train/loss")]

@@ -128,6 +128,14 @@ class RunState:
         return self.step / self.started.steps_per_epoch if self.started else 0.0
 
     @property
+    def epoch_under_way(self) -> int:
+        """Number of the epoch that the last step belongs to, from 1 to `epochs`: what people are told.
+
+        One that is being evaluated is under way still, and a run that ended never began another.
+        """
+        return min(self.epochs, max(1, -(-self.step // self.started.steps_per_epoch))) if self.started else 0
+
+    @property
     def steps_per_s(self) -> float:
         """Over the last few seconds of training; 0 from a start on until there are rows."""
         series = next((series for key, series in self.series.items() if key.startswith("train/")), None)

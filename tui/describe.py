@@ -112,8 +112,7 @@ def about_run(run: RunSummary) -> Lines:
     if state.started is not None:
         share = progress(run)
         done = f"step {state.step:,} of {state.total_steps:,}" + (f" ({share:.0%})" if share is not None else "")
-        epoch = f"{state.epoch:.4g}" if state.epoch < 1000 else f"{state.epoch:,.0f}"
-        lines.append(Fact("epoch", f"{epoch} of {state.epochs:,}, {done}"))
+        lines.append(Fact("epoch", f"{state.epoch_under_way:,} of {state.epochs:,}, {done}"))
         lines.append(Fact("last", last_metric(state) or "nothing measured yet"))
         if state.best is not None:
             best = state.best

@@ -18,7 +18,7 @@ def progress(state: RunState) -> str:
     if not state.total_steps:
         return ""
     share = 100 * state.step / state.total_steps
-    return f"epoch {int(state.epoch):,}/{state.epochs:,}, {share:.0f} %"
+    return f"epoch {state.epoch_under_way:,}/{state.epochs:,}, {share:.0f} %"
 
 
 def last_metric(state: RunState) -> str:

@@ -89,6 +89,23 @@ def test_a_run_without_any_event_is_starting() -> None:
     assert (RunState().status(True), RunState().status(False)) == ("starting", "starting")
 
 
+@pytest.mark.parametrize(
+    ("step", "epoch"), [(0, 1), (1, 1), (9, 1), (10, 1), (11, 2), (30, 3), (31, 4), (39, 4), (40, 4), (99, 4)]
+)
+def test_the_epoch_under_way_is_that_of_the_last_step(step: int, epoch: int) -> None:
+    """Counted from 1, as best evaluations and pictures are; the last of a finished run, and never one too many."""
+    state = RunState()
+    assert state.epoch_under_way == 0
+    state.apply_all([started(), logged(step)])
+    assert state.epoch_under_way == epoch
+
+
+def test_a_run_that_ended_early_never_began_another_epoch() -> None:
+    state = RunState()
+    state.apply_all([started(), logged(20), ev.RunFinished(step=20, elapsed_s=1.0, reason="no better val/accuracy")])
+    assert (state.epoch_under_way, state.epochs) == (2, 4)
+
+
 def test_pausing_and_going_on() -> None:
     state = folded(started(), logged(3), ev.RunPaused(step=4, at=0.0))
     assert (state.status(True), state.step, state.paused) == ("paused", 4, True)

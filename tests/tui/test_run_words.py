@@ -11,11 +11,15 @@ from engine import events as ev
 from engine.console import progress_line
 from engine.run_report import report
 from engine.run_state import RunState
+from engine.run_summary import summarize
+from presets import load_preset
 from tests.tui import scripted as s
 from tests.tui.gan_scene import gan
+from tui.describe import about_run
 from tui.run_follower import RunFollower
-from tui.run_words import are_verdicts, last_metric, loss_keys, measured_keys
+from tui.run_words import are_verdicts, last_metric, loss_keys, measured_keys, progress
 from tui.screens.run_charts import ChartSettings, RunCharts
+from tui.screens.run_facts import header_facts
 from tui.show import in_words
 from tui.widgets.curves import CYCLE
 from tui.widgets.run_curves import labels_of, roles_of
@@ -74,8 +78,23 @@ def test_lists_show_the_metric_or_else_a_loss() -> None:
 
 def test_the_console_shows_both_losses_and_no_metric() -> None:
     line = progress_line("faces-1", state_of(*GAN, metric="", epochs=2, steps_per_epoch=2))
-    assert line.startswith("faces-1  epoch 0/2  25 %  train/loss_d 0.5  train/loss_g 1.5")
+    assert line.startswith("faces-1  epoch 1/2  25 %  train/loss_d 0.5  train/loss_g 1.5")
     assert "d_real" not in line and "val" not in line
+
+
+@pytest.mark.parametrize(("step", "epoch"), [(0, 1), (6, 2), (10, 2), (11, 3), (20, 4)])
+async def test_home_lists_the_run_screen_and_the_console_tell_of_one_epoch(runs: Path, step: int, epoch: int) -> None:
+    folder = s.make_run(runs, "one", load_preset("spiral-relu").config.model_dump(mode="json"))
+    s.write_events(folder, [s.started(steps_per_epoch=5, epochs=4), s.heartbeat(step, s.BEGAN_AT)])
+    summary = summarize(folder)
+    assert progress(summary.state).startswith(f"epoch {epoch}/4, ")
+    assert f"{epoch} of 4, step {step} of 20" in about_run(summary)._wrapped(80).plain
+    assert progress_line("one", summary.state).startswith(f"one  epoch {epoch}/4  ")
+    follower = RunFollower(folder, lambda: s.BEGAN_AT)
+    await follower.open()
+    while not follower.is_caught_up:
+        await follower.poll()
+    assert header_facts(follower, "").epoch == f"{epoch}/4"
 
 
 async def test_charts_of_a_gan_are_its_losses_and_its_verdicts(runs: Path) -> None:

@@ -33,7 +33,7 @@ def header_facts(follower: RunFollower, word: str) -> Facts:
         status=follower.status,
         word=word,
         device=plain(f"{started.device} · {started.device_name}"),
-        epoch=_epoch(state),
+        epoch=f"{state.epoch_under_way:,}/{state.epochs:,}",
         epoch_share=_epoch_share(state),
         run_share=min(1.0, state.step / state.total_steps) if state.total_steps else 0.0,
         left=_left(follower) if not ended else "",
@@ -47,11 +47,6 @@ def _waiting(follower: RunFollower) -> tuple[tuple[str, str], ...]:
     if not follower.is_caught_up:
         return (("", "reading what has happened so far"),)
     return (("", "waiting for its engine: Python, torch and the data are being loaded"),)
-
-
-def _epoch(state: RunState) -> str:
-    current = min(state.epochs, math.floor(state.epoch) + (0 if state.step >= state.total_steps else 1))
-    return f"{current:,}/{state.epochs:,}"
 
 
 def _epoch_share(state: RunState) -> float | None:
