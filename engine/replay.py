@@ -41,8 +41,13 @@ class Comparison(NamedTuple):
         return self.different == 0
 
 
-def replay(source: RunFolder, runs: Path) -> Comparison | None:
+def replay(source: RunFolder, runs: Path, as_json: bool = False) -> Comparison | None:
     """Train a new run below `runs` as `source` was trained, up to the step of its last checkpoint, and compare.
+
+    Args:
+        source: The run.
+        runs: The folder of all runs.
+        as_json: As `engine.console.train_shown` has it.
 
     Returns:
         How the weights compare; None if the replay ended before it got there, which has been said.
@@ -57,7 +62,7 @@ def replay(source: RunFolder, runs: Path) -> Comparison | None:
     script = [Due(change.step, SetLearningRate(lr=change.lr)) for change in changes if change.step < reference.step]
     ending: list[AnyCommand] = [Stop(reason=REACHED)] if reference.step < total else []
     folder = create_run(runs, _config(source, started), source.data_dir(), _free_name(runs, source.name))
-    outcome = train_shown(folder, [*script, *(Due(reference.step, command) for command in ending)])
+    outcome = train_shown(folder, as_json, [*script, *(Due(reference.step, command) for command in ending)])
     if outcome.failure or outcome.signal or isinstance(outcome.state.ending, ev.RunFailed):
         print_failure(outcome.state, outcome.failure)
         return None

@@ -21,7 +21,7 @@ def replay(args: Namespace) -> int:
     except (ImportError, OSError) as error:  # a library that is missing or does not match raises either
         raise CommandError(f"PyTorch can't be imported ({plain(str(error))[:200]}); see: dltui doctor", 1) from None
     try:
-        found = train_again(source, args.runs)
+        found = train_again(source, args.runs, args.json)
     except CheckpointError as error:
         raise CommandError(plain(str(error)), 1) from None
     if found is None:

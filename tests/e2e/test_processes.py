@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -86,6 +87,22 @@ def test_a_killed_run_has_died_and_resumes(run: Path) -> None:
     assert shown("r")["state"] == "running"
     (_, again) = [event for event in events_of(run) if isinstance(event, ev.RunStarted)]
     assert again.step > 0
+
+
+def test_a_file_tells_of_a_run_long_before_its_first_evaluation(run: Path, tmp_path: Path) -> None:
+    log = tmp_path / "log"
+    with log.open("w") as file:
+        training = subprocess.Popen(
+            [*DLTUI, "train", "spiral-relu", *SLOW, "--name", "r"], stdout=file, stderr=subprocess.STDOUT
+        )
+    try:
+        wait_until(log.read_text, "a line")
+        assert training.poll() is None
+        assert re.fullmatch(r"r  epoch [\d,]+/1000000  0 %  train/loss .*  ETA .*\n", log.read_text())
+        assert not [event for event in events_of(run) if isinstance(event, ev.Evaluated)]
+    finally:
+        training.kill()
+        training.wait()
 
 
 def test_the_last_line_of_a_pipe_is_json(run: Path) -> None:

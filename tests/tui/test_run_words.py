@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from engine import events as ev
-from engine.console import progress_line
+from engine.progress_line import progress_line
 from engine.run_report import report
 from engine.run_state import RunState
 from engine.run_summary import summarize

@@ -1,0 +1,136 @@
+"""How far a run is, on one line."""
+
+from __future__ import annotations
+
+import math
+import os
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from typing import TextIO
+
+from engine.run_state import RunState
+from engine.text import plain
+
+REDRAW_EVERY_S = 0.2
+EVALUATION_EVERY_S = 5.0
+"""Off a terminal, evaluations that follow sooner upon one that was told are left out."""
+FIRST_LINE_S = 3.0
+LEAST_SILENCE_S, MOST_SILENCE_S, SILENCE_SHARE = 10.0, 60.0, 0.1
+"""Off a terminal, a run is silent for a tenth of its age at most, within these bounds."""
+
+
+class Progress:
+    """One line that redraws itself on a terminal; anywhere else a line now and then.
+
+    A file gets a line for each evaluation, if they are not too many, and one before long where there is none: soon
+    after the start, and then less and less often, so that the log of a day is some 1,500 lines.
+
+    Args:
+        name: The run's name.
+        stream: Where to write; writing stops quietly when its reader has gone.
+        only_evaluations: Leave out what is not an evaluation, off a terminal.
+        now_s: Tells the time, in seconds from anywhere.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        stream: TextIO,
+        only_evaluations: bool = False,
+        now_s: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._name, self._stream, self._now_s = name, stream, now_s
+        self._live = stream.isatty()
+        self._only_evaluations = only_evaluations
+        self._began_at_s: float | None = None
+        self._drawn_at_s = self._evaluated_at_s = -math.inf
+        self._width = 0
+
+    def say(self, text: str) -> None:
+        """A line that stays."""
+        self._erase()
+        print_to(plain(text), self._stream)
+
+    def show(self, state: RunState, evaluated: bool) -> None:
+        """Bring the line up to date, if it is time."""
+        if state.started is None:
+            return
+        now_s = self._now_s()
+        if self._began_at_s is None:
+            self._began_at_s = now_s
+        if self._live:
+            is_time = now_s - self._drawn_at_s >= REDRAW_EVERY_S
+        elif evaluated:
+            is_time = now_s - self._evaluated_at_s >= EVALUATION_EVERY_S
+        else:
+            is_time = not state.paused and not self._only_evaluations and self._is_silent(now_s, self._began_at_s)
+        if is_time:
+            self._drawn_at_s = now_s
+            if evaluated:
+                self._evaluated_at_s = now_s
+            self._draw(state)
+
+    def _is_silent(self, now_s: float, began_at_s: float) -> bool:
+        """Whether whoever follows a file has been told nothing for long."""
+        if self._drawn_at_s < began_at_s:
+            return now_s - began_at_s >= FIRST_LINE_S
+        wait_s = min(MOST_SILENCE_S, max(LEAST_SILENCE_S, (now_s - began_at_s) * SILENCE_SHARE))
+        return now_s - self._drawn_at_s >= wait_s
+
+    def finish(self, state: RunState) -> None:
+        """Draw the last state and leave the line."""
+        if state.started is not None:
+            self._draw(state)
+            if self._live:
+                print_to("", self._stream)
+
+    def _draw(self, state: RunState) -> None:
+        line = progress_line(self._name, state)
+        if not self._live:
+            print_to(line, self._stream)
+            return
+        with suppress(OSError):
+            columns = os.get_terminal_size(self._stream.fileno()).columns
+            line = line[: max(1, columns - 1)]
+        padding = " " * (self._width - len(line))
+        self._width = len(line)
+        print_to(f"\r{line}{padding}", self._stream, end="")
+
+    def _erase(self) -> None:
+        if self._live and self._width:
+            print_to(f"\r{' ' * self._width}\r", self._stream, end="")
+            self._width = 0
+
+
+def progress_line(name: str, state: RunState) -> str:
+    """`digits-mlp-1  epoch 12/30  40 %  loss 0.12  val/accuracy 0.96  1,234 steps/s  ETA 0:12`."""
+    parts = [name, f"epoch {state.epoch_under_way}/{state.epochs}"]
+    if state.total_steps:
+        parts.append(f"{100 * state.step / state.total_steps:.0f} %")
+    losses = [key for key in state.latest if key.startswith("train/loss")]
+    shown = [*losses, state.started.metric if state.started else ""]
+    parts += [f"{key} {value:.4g}" for key in dict.fromkeys(shown) if (value := state.latest.get(key)) is not None]
+    if state.steps_per_s:
+        parts.append(f"{state.steps_per_s:,.0f} steps/s")
+    if state.eta_s:
+        parts.append(f"ETA {clock(state.eta_s)}")
+    return "  ".join(parts)
+
+
+def clock(seconds: float) -> str:
+    """Seconds as h:mm:ss, or m:ss below an hour."""
+    minutes, second = divmod(round(seconds), 60)
+    hours, minute = divmod(minutes, 60)
+    return f"{hours}:{minute:02}:{second:02}" if hours else f"{minute}:{second:02}"
+
+
+def print_to(text: str, stream: TextIO, end: str = "\n") -> None:
+    """Print `text` at once; a reader that has gone is no error, and from then on nothing is written."""
+    try:
+        print(text, file=stream, end=end, flush=True)
+    except (OSError, ValueError):  # the terminal or the pipe has gone; training has not
+        with suppress(OSError, ValueError):
+            os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
+    except UnicodeEncodeError:
+        print(text.encode("ascii", "replace").decode(), file=stream, end=end, flush=True)
