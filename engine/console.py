@@ -24,6 +24,7 @@ from engine.events import (
     StepSkipped,
 )
 from engine.progress_line import Progress, clock, print_to
+from engine.run_errors import RunRefused
 from engine.run_folder import RunFolder, RunFolderError
 from engine.run_report import report
 from engine.run_state import RunState
@@ -45,13 +46,38 @@ class Outcome(NamedTuple):
     """Name of the signal that stopped it, empty if none did."""
 
 
-def train_in_foreground(folder: RunFolder, as_json: bool) -> int:
+def train_in_foreground(folder: RunFolder, as_json: bool, is_new: bool = False) -> int:
     """Train the run in this process until it ends, and print how it came out; returns the exit code.
+
+    Args:
+        folder: The run's folder.
+        as_json: Whether to print it for a program.
+        is_new: Whether the run was made for this, so that nobody misses it if it can't begin.
 
     Raises:
         RunFolderError: as `train_shown`.
+        RunRefused: as `discard_refused`.
     """
-    return _conclude(train_shown(folder, as_json), folder, as_json)
+    outcome = train_shown(folder, as_json)
+    if is_new:
+        discard_refused(outcome, folder)
+    return _conclude(outcome, folder, as_json)
+
+
+def discard_refused(outcome: Outcome, folder: RunFolder) -> None:
+    """Take back a run that was made just now, if it has taken no step for what was asked for.
+
+    Raises:
+        RunRefused: so it is; nothing of the run is left, and the message says what to mend.
+    """
+    state = outcome.state
+    if not isinstance(state.ending, RunFailed) or not state.ending.is_refusal or state.step:
+        return
+    try:
+        folder.discard()
+    except (OSError, RunFolderError):  # a viewer has resumed it, or the disk won't: it stays, as a run that failed
+        return
+    raise RunRefused(_why(state.ending))
 
 
 def train_shown(folder: RunFolder, as_json: bool, script: Sequence[Due] = ()) -> Outcome:
@@ -107,8 +133,11 @@ def print_failure(state: RunState, failure: str) -> None:
     if isinstance(state.ending, RunFailed):
         if state.ending.traceback:
             print_to(state.ending.traceback, sys.stderr)
-        cure = f"; {state.ending.cure}" if state.ending.cure else ""
-        print_to(f"dltui: {plain(state.ending.error + cure)}", sys.stderr)
+        print_to(f"dltui: {_why(state.ending)}", sys.stderr)
+
+
+def _why(failed: RunFailed) -> str:
+    return plain("; ".join(filter(None, [failed.error, failed.cure])))
 
 
 class _Signals:

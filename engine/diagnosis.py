@@ -31,6 +31,8 @@ class Diagnosis(NamedTuple):
     """What to do about it, empty where that is not known."""
     traceback: str
     """Empty where it would only distract."""
+    is_refusal: bool = False
+    """Whether what was asked for is all that is wrong."""
 
 
 def diagnose(error: BaseException, batch_size: int | None = None, fits: int | None = None) -> Diagnosis:
@@ -42,11 +44,15 @@ def diagnose(error: BaseException, batch_size: int | None = None, fits: int | No
         fits: For want of memory: what `engine.batch_search` found.
     """
     if isinstance(error, CustomCodeError):
-        return Diagnosis(str(error), error.cure, own_traceback(error.__cause__).text if error.__cause__ else "")
+        if error.__cause__:  # the code was found, and broke
+            return Diagnosis(str(error), error.cure, own_traceback(error.__cause__).text)
+        return Diagnosis(str(error), error.cure, "", is_refusal=True)
     own = own_traceback(error)
     trace = own.text if own.where else shortened("".join(traceback.format_exception(error)))
     line = _message(error)
-    if isinstance(error, (DataError, DeviceError, RunFolderError)):
+    if isinstance(error, (DataError, DeviceError)):
+        return Diagnosis(line, "", "", is_refusal=True)
+    if isinstance(error, RunFolderError):
         return Diagnosis(line, "", "")
     if isinstance(error, CheckpointError):
         cure = "let checkpoints/last lead to another one (ln -sfn step-N checkpoints/last), or start a new run"

@@ -196,6 +196,8 @@ class RunFailed(Event, frozen=True, tag=True):
     cure: str = ""
     """What to do about it, where that is known."""
     traceback: str = ""
+    is_refusal: bool = False
+    """Whether what was asked for is all that is wrong: data, a device or code that is not there, or not fit for it."""
 
 
 ENDINGS = (RunFinished, RunStopped, RunFailed)

@@ -11,7 +11,7 @@ from torch import Tensor
 from engine import events as ev
 from engine.checkpoint import Checkpoint, load_checkpoint
 from engine.commands import AnyCommand, SetLearningRate, Stop
-from engine.console import print_failure, train_shown
+from engine.console import discard_refused, print_failure, train_shown
 from engine.due import Due
 from engine.lr_changes import LrChanges
 from engine.run_folder import RunFolder, RunFolderError, create_run
@@ -53,7 +53,7 @@ def replay(source: RunFolder, runs: Path, as_json: bool = False) -> Comparison |
         How the weights compare; None if the replay ended before it got there, which has been said.
 
     Raises:
-        RunFolderError: there is nothing to replay, or no folder can be made.
+        RunFolderError: there is nothing to replay, no folder can be made, or what it was trained on is not there.
         CheckpointError: the last checkpoint of either can't be read.
     """
     reference = _last_checkpoint(source)
@@ -63,6 +63,7 @@ def replay(source: RunFolder, runs: Path, as_json: bool = False) -> Comparison |
     ending: list[AnyCommand] = [Stop(reason=REACHED)] if reference.step < total else []
     folder = create_run(runs, _config(source, started), source.data_dir(), _free_name(runs, source.name))
     outcome = train_shown(folder, as_json, [*script, *(Due(reference.step, command) for command in ending)])
+    discard_refused(outcome, folder)
     if outcome.failure or outcome.signal or isinstance(outcome.state.ending, ev.RunFailed):
         print_failure(outcome.state, outcome.failure)
         return None

@@ -13,6 +13,10 @@ class RunLocked(RunFolderError):
     """Another engine holds the run."""
 
 
+class RunRefused(RunFolderError):
+    """A new run can't be trained as it was asked for; nothing of it is left."""
+
+
 def mend(error: OSError) -> str:
     """What a person can do about an error of the disk."""
     if error.errno in (errno.ENOSPC, errno.EDQUOT):

@@ -156,6 +156,22 @@ class RunFolder:
         """
         return RunLock(self)
 
+    def discard(self) -> None:
+        """Remove the run, whole or not at all: nobody who lists runs sees half of it.
+
+        Raises:
+            RunLocked: an engine holds it, such as one that somebody has just resumed it with.
+            RunFolderError: the folder may not be written.
+            OSError: it can't be moved.
+        """
+        lock = self.lock()
+        try:
+            gone = tempfile.mkdtemp(prefix=".gone-", dir=self.path.parent)
+            os.rename(self.path, gone)
+        finally:
+            lock.release()
+        shutil.rmtree(gone, ignore_errors=True)
+
     def holder(self) -> str | None:
         """Who holds the run ("pid 123 on host"), None if nobody does."""
         return holder_of(self.path / "lock")

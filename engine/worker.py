@@ -110,7 +110,7 @@ class Worker:
             free_memory(error, self._task)
             fits = largest_batch_that_fits(self._task, batch_size)
         found = diagnose(error, batch_size, fits)
-        return RunFailed(step=self.step, error=found.error, cure=found.cure, traceback=found.traceback)
+        return RunFailed(step=self.step, **found._asdict())
 
     def _prepare(self) -> Trainer:
         config, settings = self._config, self._config.trainer

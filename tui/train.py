@@ -8,9 +8,9 @@ import signal
 import sys
 import time
 from argparse import Namespace
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol
 
 import tomlkit
 
@@ -64,7 +64,7 @@ def train(args: Namespace) -> int:
             shutil.rmtree(folder.path, ignore_errors=True)
             raise CommandError(f"no process can be started to train in: {error}", 1) from None
     train_in_foreground = _import_engine()
-    return train_in_foreground(create_run(args.runs, request.config, data, args.name), args.json)
+    return train_in_foreground(create_run(args.runs, request.config, data, args.name), args.json, is_new=True)
 
 
 def resume(args: Namespace) -> int:
@@ -151,7 +151,11 @@ def _print_config(request: Request, as_json: bool) -> None:
         print(tomlkit.dumps(tree), end="")
 
 
-def _import_engine() -> Callable[[RunFolder, bool], int]:
+class _TrainInForeground(Protocol):
+    def __call__(self, folder: RunFolder, as_json: bool, is_new: bool = False) -> int: ...
+
+
+def _import_engine() -> _TrainInForeground:
     """`engine.console.train_in_foreground`; importing it imports torch, which takes seconds."""
     # a terminal that closes meanwhile must not take the run along
     signal.signal(signal.SIGHUP, signal.SIG_IGN)

@@ -11,8 +11,10 @@ from typing import Any
 import pytest
 
 from engine import events as ev
+from engine.data import DataError, mnist
+from engine.data.download import Download
 from engine.places import data_dir, runs_dir
-from engine.run_folder import RunFolder
+from engine.run_folder import RunFolder, RunLocked, create_run
 from tests.cli.conftest import Dltui, make_run
 from tests.engine.test_run_state import logged, started
 
@@ -140,14 +142,114 @@ def test_training_ends_with_one_line_of_json(dltui: Dltui) -> None:
 
 
 def test_a_run_that_fails_is_1_and_says_why(dltui: Dltui, tmp_path: Path) -> None:
-    file = tmp_path / "table.csv"
-    file.write_text("1,2,0\n3,oops,1\n")
-    argv = ["--task.kind=binary-classification", "--data.kind=csv", f"--data.path={file}"]
+    """Code that breaks is no wrong usage: its traceback is wanted, and the run may be resumed once it is mended."""
+    file = tmp_path / "my.py"
+    file.write_text("def load(seed):\n    return 1 / 0\n")
+    argv = ["--data.kind=custom", f"--data.target={file}:load"]
     done = dltui("train", "spiral-relu", "--epochs", "1", *argv, "--json")
     assert done.status == 1
-    assert done.err.splitlines()[-1] == f"dltui: {file}, line 2, column 2: 'oops' is not a number"
+    assert done.err.splitlines()[-1] == "dltui: load in my.py: ZeroDivisionError: division by zero"
+    assert "return 1 / 0" in done.err
     assert json.loads(done.out.splitlines()[-1])["state"] == "failed"
     assert "failed" in dltui("runs").out
+
+
+TABLE = ("--task.kind=binary-classification", "--data.kind=csv")
+UNFIT = {
+    "no file": ([*TABLE, "--data.path={here}/none.csv"], "{here}/none.csv is not there: set data.path to a .csv or"),
+    "no numbers": ([*TABLE, "--data.path={here}/table.csv"], "{here}/table.csv, line 2, column 2: 'oops' is not a num"),
+    "no device": (["--trainer.device=cuda:77"], "device 'cuda:77' was asked for, but "),
+    "no code": (["--model.kind=custom", "--model.target={here}/none.py:Net"], "{here}/none.py: no such file or direc"),
+    "no class": (["--model.kind=custom", "--model.target={here}/my.py:Net"], "there is no 'Net' in my.py; did you mea"),
+    "no such argument": (
+        ["--model.kind=custom", "--model.target={here}/my.py:net", "--model.args.x=1"],
+        "net in my.py: got an unexpected keyword argument 'x'; give it no args",
+    ),
+    "not the data's shape": (
+        ["--model.kind=custom", "--model.target={here}/my.py:wide"],
+        "wide in my.py gave (2, 7) for data with 3 classes: wanted (2, 3)",
+    ),
+}
+
+
+@pytest.fixture
+def here(tmp_path: Path) -> Path:
+    """A folder with a table and with code that can't be used."""
+    (tmp_path / "table.csv").write_text("1,2,0\n3,oops,1\n")
+    (tmp_path / "my.py").write_text(
+        "from torch import nn\ndef net():\n    pass\ndef wide():\n    return nn.Linear(2, 7)\n"
+    )
+    return tmp_path
+
+
+@pytest.mark.parametrize("unfit", UNFIT)
+@pytest.mark.parametrize("flags", [(), ("--json",), ("--name", "mine")])
+def test_what_only_the_engine_finds_unfit_is_wrong_usage_and_leaves_nothing(
+    refused: Refused, here: Path, unfit: str, flags: tuple[str, ...]
+) -> None:
+    argv, message = UNFIT[unfit]
+    told = refused("train", "spiral-relu", "--epochs", "1", *(word.format(here=here) for word in argv), *flags)
+    assert told.startswith(message.format(here=here))
+    assert list(runs_dir().iterdir()) == []
+
+
+def test_data_that_can_not_be_had_is_wrong_usage_and_leaves_nothing(
+    refused: Refused, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fetch(download: Download) -> None:
+        raise DataError(f"{download.target.name} could not be downloaded")
+
+    monkeypatch.setattr(mnist, "fetch", fetch)
+    assert refused("train", "mnist-mlp", "--epochs", "1").startswith("train-images-idx3-ubyte.gz could not be download")
+    assert list(runs_dir().iterdir()) == []
+
+
+def test_the_reason_stays_where_a_run_can_not_be_taken_back(
+    dltui: Dltui, here: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As when somebody who looked on has resumed it."""
+
+    def held(folder: RunFolder) -> None:
+        raise RunLocked(f"run '{folder.name}' is being trained by another process")
+
+    monkeypatch.setattr(RunFolder, "discard", held)
+    done = dltui("train", "spiral-relu", *TABLE, f"--data.path={here}/none.csv", "--name", "kept", "--json")
+    assert done.status == 1
+    assert done.err.splitlines()[-1].startswith(f"dltui: {here}/none.csv is not there")
+    assert json.loads(done.out)["state"] == "failed"
+    assert json.loads(dltui("show", "kept", "--json").out)["error"].startswith(f"{here}/none.csv is not there")
+
+
+def test_a_run_from_before_stays_though_its_data_is_gone(dltui: Dltui, here: Path) -> None:
+    """Whether it was never trained, as one that was started in the background, or has a checkpoint."""
+    table = here / "table.csv"
+    table.write_text("1,2,0\n3,4,1\n5,6,0\n7,8,1\n")
+    argv = ["train", "spiral-relu", *TABLE, f"--data.path={table}", "--epochs", "3"]
+    assert dltui(*argv, "--name", "trained").status == 0
+    trained = RunFolder(runs_dir() / "trained")
+    lines = (trained.path / "events.jsonl").read_bytes().splitlines(keepends=True)
+    (trained.path / "events.jsonl").write_bytes(b"".join(line for line in lines if b"RunFinished" not in line))
+    fresh = create_run(runs_dir(), trained.config(), data_dir(), "fresh")
+    table.unlink()
+    for name in ("trained", "fresh"):
+        done = dltui("resume", name)
+        assert done.status == 1
+        assert done.err.splitlines()[-1].startswith(f"dltui: {table} is not there")
+        assert json.loads(dltui("show", name, "--json").out)["state"] == "failed"
+    table.write_text("1,2,0\n3,4,1\n5,6,0\n7,8,1\n")
+    assert dltui("resume", fresh.name).status == 0
+
+
+def test_a_replay_without_its_data_is_wrong_usage_and_leaves_nothing(
+    dltui: Dltui, refused: Refused, here: Path
+) -> None:
+    table = here / "table.csv"
+    table.write_text("1,2,0\n3,4,1\n5,6,0\n7,8,1\n")
+    argv = ["train", "spiral-relu", *TABLE, f"--data.path={table}", "--epochs", "3", "--device", "cpu", "--name", "one"]
+    assert dltui(*argv).status == 0
+    table.unlink()
+    assert refused("replay", "one").startswith(f"{table} is not there")
+    assert [path.name for path in runs_dir().iterdir()] == ["one"]
 
 
 def test_resuming_goes_on_to_the_end(dltui: Dltui) -> None:

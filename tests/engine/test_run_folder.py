@@ -186,3 +186,20 @@ def test_runs_come_most_recently_changed_first_and_nothing_else_is_one(tmp_path:
     (tmp_path / "dangling").symlink_to(tmp_path / "nowhere")
     assert [folder.name for folder in iter_runs(tmp_path)] == ["b", "a", "c"]
     assert list(iter_runs(tmp_path / "nowhere")) == []
+
+
+def test_a_run_that_is_discarded_is_gone_and_leaves_its_name(tmp_path: Path, config: RunConfig) -> None:
+    folder = create_run(tmp_path, config, tmp_path, "mine")
+    folder.discard()
+    assert list(tmp_path.iterdir()) == []
+    assert create_run(tmp_path, config, tmp_path, "mine").config() == config
+
+
+def test_a_run_that_an_engine_holds_is_not_discarded(tmp_path: Path, config: RunConfig) -> None:
+    folder = create_run(tmp_path, config, tmp_path, "mine")
+    lock = folder.lock()
+    with pytest.raises(RunLocked):
+        folder.discard()
+    lock.release()
+    assert [path.name for path in tmp_path.iterdir()] == ["mine"]
+    assert folder.config() == config
