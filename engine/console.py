@@ -29,7 +29,7 @@ from engine.run_folder import RunFolder, RunFolderError
 from engine.run_report import report
 from engine.run_state import RunState
 from engine.session import Session
-from engine.text import plain
+from engine.text import plain, plain_lines
 
 SAME_PRESS_S = 0.5
 WORTH_A_LINE = (LineLogged, RolledBack, StepSkipped, LearningRateChanged, CommandRejected)
@@ -132,7 +132,7 @@ def print_failure(state: RunState, failure: str) -> None:
         return
     if isinstance(state.ending, RunFailed):
         if state.ending.traceback:
-            print_to(state.ending.traceback, sys.stderr)
+            print_to(plain_lines(state.ending.traceback), sys.stderr)
         print_to(f"dltui: {_why(state.ending)}", sys.stderr)
 
 
@@ -172,4 +172,4 @@ def _in_words(summary: dict[str, object]) -> str:
         lines += [f"  {key:<16} {value:.6g}" for key, value in metrics.items() if value is not None]
     if isinstance(best, dict):
         lines.append(f"  best {best['metric']} {best['value']:.6g} at epoch {best['epoch']}")
-    return "\n".join([*lines, f"  {summary['dir']}"])
+    return "\n".join(map(plain, [*lines, f"  {summary['dir']}"]))

@@ -115,7 +115,7 @@ def progress_line(name: str, state: RunState) -> str:
         parts.append(f"{state.steps_per_s:,.0f} steps/s")
     if state.eta_s:
         parts.append(f"ETA {clock(state.eta_s)}")
-    return "  ".join(parts)
+    return plain("  ".join(parts))
 
 
 def clock(seconds: float) -> str:

@@ -252,6 +252,24 @@ def test_a_replay_without_its_data_is_wrong_usage_and_leaves_nothing(
     assert [path.name for path in runs_dir().iterdir()] == ["one"]
 
 
+def test_what_a_foreground_run_says_is_plain_text(dltui: Dltui, tmp_path: Path) -> None:
+    """Whatever a user's code raises, and whatever a stranger's log calls its metrics."""
+    file = tmp_path / "my.py"
+    file.write_text("def load(seed):\n    raise ValueError('\\x1b[2Jgone')\n")
+    done = dltui("train", "spiral-relu", "--data.kind=custom", f"--data.target={file}:load")
+    assert done.status == 1
+    assert "[2Jgone" in done.err and "\x1b" not in done.err
+    strange = ev.MetricsLogged(step=1, steps=1, elapsed_s=1, lr=0.1, values={"train/loss\x1b[2J": 0.5})
+    folder = make_run("strange", started(), strange, ev.EpochEnded(step=1, epoch=1, elapsed_s=1.0))
+    config = folder.path / "config.toml"
+    config.write_text(
+        config.read_text().replace("epochs = 1000", "epochs = 2").replace('device = "auto"', 'device = "cuda:77"')
+    )
+    done = dltui("resume", "strange")
+    assert done.status == 1
+    assert "[2J" in done.out and "\x1b" not in done.out + done.err
+
+
 def test_resuming_goes_on_to_the_end(dltui: Dltui) -> None:
     folder = make_run("again")
     config = folder.path / "config.toml"

@@ -7,7 +7,7 @@ import io
 import pytest
 
 from engine import events as ev
-from engine.progress_line import Progress
+from engine.progress_line import Progress, progress_line
 from engine.run_state import RunState
 from tests.engine.test_run_state import logged, started
 
@@ -71,6 +71,16 @@ def test_a_line_says_how_far_the_run_is() -> None:
     file.state.apply(logged(15, 0.25, elapsed_s=3))
     file.at(3)
     assert stream.getvalue() == "one  epoch 2/4  38 %  train/loss 0.25  5 steps/s  ETA 0:05\n"
+
+
+def test_names_from_a_log_are_shown_as_plain_text() -> None:
+    """A run that a stranger has made may be resumed, with whatever it calls its losses."""
+    file = Follower(io.StringIO())
+    file.begin()
+    file.state.apply(ev.MetricsLogged(step=1, steps=1, elapsed_s=1, lr=0.1, values={"train/loss\x1b[2J": 0.5}))
+    line = progress_line("one\n\x1b[31m", file.state)
+    assert "train/loss\ufffd[2J 0.5" in line
+    assert "\x1b" not in line and "\n" not in line
 
 
 def test_nothing_is_said_of_a_run_that_has_not_begun_or_is_paused() -> None:
