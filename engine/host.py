@@ -17,6 +17,7 @@ import sys
 from pathlib import Path
 
 from engine.commands import Stop
+from engine.lasting import lasting
 from engine.own_file import open_own
 from engine.run_folder import RunFolder, RunFolderError
 
@@ -27,7 +28,7 @@ def main(arguments: list[str]) -> int:
     if arguments == ["--warm"]:
         signal.signal(signal.SIGINT, signal.SIG_IGN)
         path = _wait_for_run()
-        return train(Path(path), is_warm=True) if path else 0
+        return train(Path(path)) if path else 0
     if len(arguments) != 1 or arguments[0].startswith("-"):
         print("usage: python -m engine.host RUN_PATH | --warm", file=sys.stderr)
         return 2
@@ -36,41 +37,33 @@ def main(arguments: list[str]) -> int:
 
 def _wait_for_run() -> str:
     # this is the wait that a warm host takes off the user
-    import engine.session  # noqa: F401
-    from engine.warm_up import warm_up
-
+    with lasting():
+        import engine.session  # noqa: F401
+        from engine.warm_up import warm_up
     warm_up()
     print("ready", flush=True)
     return sys.stdin.readline().strip()
 
 
-def train(path: Path, is_warm: bool = False) -> int:
-    """Train the run at `path`, with everything printed going to its console.log.
-
-    Args:
-        path: The run's folder.
-        is_warm: Whether `engine.warm_up` has been at work.
-    """
+def train(path: Path) -> int:
+    """Train the run at `path`, with everything printed going to its console.log."""
     folder = RunFolder(path)
     _redirect_output(folder.path / "console.log")
     try:
-        return asyncio.run(_train(folder, is_warm))
+        return asyncio.run(_train(folder))
     except RunFolderError as error:
         print(f"dltui: {error}", file=sys.stderr, flush=True)
         return 1
 
 
-async def _train(folder: RunFolder, is_warm: bool) -> int:
-    from engine.events import RunFailed
-    from engine.session import Session
-    from engine.warm_up import tidy_up
-
+async def _train(folder: RunFolder) -> int:
+    with lasting():
+        from engine.events import RunFailed
+        from engine.session import Session
     session = Session(folder)
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, session.request, Stop(reason=number.name))
-    if not is_warm:
-        tidy_up()
     async for _ in session.events():
         pass
     ending = session.state.ending

@@ -7,6 +7,7 @@ standard error.
 
 from __future__ import annotations
 
+import gc
 import json
 import os
 import sys
@@ -91,3 +92,4 @@ def main() -> None:
 
 if __name__ == "__main__":
     main()
+    gc.freeze()  # whoever waits for the end of this process need not wait for a search for garbage

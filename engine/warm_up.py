@@ -29,7 +29,8 @@ def warm_up() -> None:
     """
     with ThreadPoolExecutor(1, "warm-up") as thread:
         thread.submit(_take_steps).result()
-    tidy_up()
+    gc.collect()
+    gc.freeze()  # what is left lives as long as the process
 
 
 def _take_steps() -> None:
@@ -41,9 +42,3 @@ def _take_steps() -> None:
     batches = Batches(task.data, config.trainer.batch_size, config.trainer.seed, shuffle=True)
     for _, (inputs, targets) in zip(range(STEPS), batches.epoch(0), strict=False):
         task.measure([task.train_step(inputs, targets)])
-
-
-def tidy_up() -> None:
-    """What imports made lives as long as the process: looking through it for garbage only makes pauses."""
-    gc.collect()
-    gc.freeze()

@@ -16,6 +16,7 @@ from engine.text import plain
 from tui.errors import CommandError
 from tui.output import styled
 from tui.steer import ask_engine, open_run
+from tui.torch_door import importing_torch
 
 CLASSES_SHOWN = 8
 NAME_CELLS = 40
@@ -69,10 +70,8 @@ def _ask_checkpoint(folder: RunFolder, args: Namespace, text: str) -> Answer:
     source = "best" if args.best else "last"
     if not (folder.checkpoints / source).exists():
         raise CommandError(f"run '{plain(folder.name)}' has no checkpoint '{source}' yet")
-    try:
-        from engine.asking import AskingError, ask_checkpoint  # importing it imports torch, which takes seconds
-    except (ImportError, OSError) as error:  # a library that is missing or does not match raises either
-        raise CommandError(f"PyTorch can't be imported ({plain(str(error))[:200]}); see: dltui doctor", 1) from None
+    with importing_torch():
+        from engine.asking import AskingError, ask_checkpoint
     try:
         reply = ask_checkpoint(folder, source, text)
     except AskingError as error:

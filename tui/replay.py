@@ -9,17 +9,16 @@ from engine.run_folder import find_run
 from engine.text import plain
 from tui.errors import CommandError
 from tui.output import print_json
+from tui.torch_door import importing_torch
 
 
 def replay(args: Namespace) -> int:
     """`dltui replay RUN`; exit status 0 if the weights are the same bit for bit, else 1."""
     source = find_run(args.runs, args.run)
     source.config()  # a damaged configuration is better told of before torch is imported
-    try:
+    with importing_torch():
         from engine.checkpoint import CheckpointError
         from engine.replay import replay as train_again
-    except (ImportError, OSError) as error:  # a library that is missing or does not match raises either
-        raise CommandError(f"PyTorch can't be imported ({plain(str(error))[:200]}); see: dltui doctor", 1) from None
     try:
         found = train_again(source, args.runs, args.json)
     except CheckpointError as error:

@@ -32,6 +32,7 @@ from tui.launcher import Launcher
 from tui.output import print_json
 from tui.settings_help import help_on_training
 from tui.steer import standing
+from tui.torch_door import importing_torch
 
 STARTS_WITHIN_S = 120.0
 LOOK_EVERY_S = 0.05
@@ -156,13 +157,11 @@ class _TrainInForeground(Protocol):
 
 
 def _import_engine() -> _TrainInForeground:
-    """`engine.console.train_in_foreground`; importing it imports torch, which takes seconds."""
+    """`engine.console.train_in_foreground`."""
     # a terminal that closes meanwhile must not take the run along
     signal.signal(signal.SIGHUP, signal.SIG_IGN)
-    try:
+    with importing_torch():
         from engine.console import train_in_foreground
-    except (ImportError, OSError) as error:  # a library that is missing or does not match raises either
-        raise CommandError(f"PyTorch can't be imported ({plain(str(error))[:200]}); see: dltui doctor", 1) from None
     return train_in_foreground
 
 
