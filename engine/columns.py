@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import NamedTuple
 
 import numpy as np
@@ -20,5 +19,4 @@ class Columns(NamedTuple):
     elapsed_s: Floats
     values: dict[str, Floats]
     """NaN where a value was not finite."""
-    lr: Callable[[int], float]
-    """That of a row."""
+    lr: Floats

@@ -13,8 +13,9 @@ import msgspec
 # a log that was tampered with has damaged lines, not numbers that viewers choke on
 Count = Annotated[int, msgspec.Meta(ge=0, le=2**62)]
 AtLeastOne = Annotated[int, msgspec.Meta(ge=1, le=2**62)]
-Instant = Annotated[float, msgspec.Meta(ge=0, le=1e11)]
-Duration = Annotated[float, msgspec.Meta(ge=0, le=1e11)]
+MOST_SECONDS = 1e11
+Instant = Annotated[float, msgspec.Meta(ge=0, le=MOST_SECONDS)]
+Duration = Annotated[float, msgspec.Meta(ge=0, le=MOST_SECONDS)]
 Whole = Annotated[int, msgspec.Meta(ge=-(2**62), le=2**62)]
 Name = Annotated[str, msgspec.Meta(max_length=1000)]
 

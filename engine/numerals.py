@@ -39,6 +39,7 @@ class Numerals:
 
     def __init__(self, text: bytes) -> None:
         self._letters = np.frombuffer(text, np.uint8)
+        self._has_minus = b"-" in text
         self._pairs = np.ndarray((len(text) - 15,), "V16", text, strides=(1,))
 
     def counts(self, starts: Ints, ends: Ints) -> tuple[Ints, Bools]:
@@ -55,8 +56,10 @@ class Numerals:
 
         A whole number of fifteen digits is a float, and its quotient with a power of ten is rounded as it should be.
         """
-        is_minus = self._letters.take(starts) == ord("-")
-        widths = ends - starts - is_minus
+        widths = ends - starts
+        if self._has_minus:
+            is_minus = self._letters.take(starts) == ord("-")
+            widths -= is_minus
         first, last = self._words(ends, widths)
         point_first, point_last, has_point = _points(first, last)
         after = 15 - _place(point_first) - (_place(point_last) & 7)
@@ -65,7 +68,9 @@ class Numerals:
         are_read: Bools = has_point & (after > 0) & (before > 0) & (widths <= MARGIN)
         are_read &= (before == 1) | (numbers >= _POWERS.take(widths - 2, mode="clip"))
         values = numbers / _POWERS.take(after, mode="clip")
-        return np.negative(values, out=values, where=is_minus), are_read
+        if self._has_minus:
+            np.negative(values, out=values, where=is_minus)
+        return values, are_read
 
     def _words(self, ends: Ints, widths: Ints) -> tuple[Words, Words]:
         """The last so many of the sixteen characters before `ends`, as what they are worth if they are digits.

@@ -18,13 +18,16 @@ from numpy.typing import NDArray
 from engine import events as ev
 from engine.columns import Columns
 from engine.event_lines import RowsLogged
-from engine.log_block import NO_ROWS, LogBlock
+from engine.line_forms import NO_ROWS, forms_in
+from engine.log_block import LogBlock
 from engine.row_table import RowTable
 from engine.rows import HistoryItem, Rows
 from engine.run_log import pieces
 
 PIECE_BYTES = 128 << 10
 """What is decoded in one piece where it is no table: less than a core's cache holds."""
+TABLE_BYTES = 192 << 10
+"""A smaller block is sooner decoded than read as a table, whose calls take their time however little there is."""
 RETRY_AFTER = 15
 """So many blocks are not tried as tables after one that was none: most often those after it are none either."""
 MOST_KEYS = 64
@@ -49,20 +52,25 @@ class BlockDecoder:
                 others = [one for one in ev.AnyEvent.__args__ if one is not ev.MetricsLogged]
                 self._decode = msgspec.json.Decoder(Union[(self._row, self._line, *others)]).decode_lines
 
-    def decode(self, block: bytes) -> tuple[list[HistoryItem], int] | None:
+    def decode(self, block: bytes | memoryview) -> tuple[list[HistoryItem], int] | None:
         """What a block tells, and in how many lines; None where these have to be looked at one by one."""
         if self._row is None:
             return None
+        if len(block) < TABLE_BYTES:
+            return self._decoded(bytes(block))
         if self._no_table_for:
             self._no_table_for -= 1
-            return self._decoded(block)
+            return self._decoded(bytes(block))
         lines = LogBlock(block)
-        table = self._table.columns(lines)
+        if not lines.is_framed:
+            return None
+        forms = forms_in(lines)
+        table = self._table.columns(lines, forms)
         if table is None:
             self._no_table_for = RETRY_AFTER
-            return self._decoded(block)
+            return self._decoded(bytes(block))
         columns, counts = table
-        at = np.flatnonzero(lines.forms == NO_ROWS)
+        at = np.flatnonzero(forms == NO_ROWS)
         places = zip(lines.starts[at].tolist(), lines.ends[at].tolist(), strict=True)
         others = self._events(b"".join([lines.text[start:end] for start, end in places]))
         if others is None or len(others) != len(at) or {self._row, self._line} & set(map(type, others)):
@@ -126,7 +134,7 @@ class BlockDecoder:
                 key: _packed("d", joined(map(attrgetter(name), cells)))
                 for key, name in zip(self.keys, self._names, strict=True)
             },
-            lr=joined(line.lr for line in lines).__getitem__,
+            lr=_packed("d", joined(line.lr for line in lines)),
         )
 
 
@@ -157,7 +165,7 @@ def _stretch(columns: Columns, begin: int, end: int, beats: list[ev.Heartbeat]) 
         heartbeat=beats[-1] if beats else None,
         steps=array("q", columns.steps[rows].tobytes()),
         elapsed_s=array("d", columns.elapsed_s[rows].tobytes()),
-        lr=columns.lr(end - 1),
+        lr=float(columns.lr[end - 1]),
         values={key: array("d", column[rows].tobytes()) for key, column in columns.values.items()},
     )
     return [item]

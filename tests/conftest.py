@@ -10,6 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 SHARED_DATA = Path(__file__).resolve().parents[2] / "shared" / "data"
 
@@ -17,6 +18,10 @@ SHARED_DATA = Path(__file__).resolve().parents[2] / "shared" / "data"
 # Torch, thousands of tests and screens of thousands of objects each: looking through them all the time took a fifth of
 # the time of collecting the tests, and as much of that of the screens'.
 gc.set_threshold(10_000, 50, 100)
+
+# how long an example takes says how busy the machine is
+settings.register_profile("untimed", deadline=None)
+settings.load_profile("untimed")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
+import math
 import tempfile
+import tracemalloc
 from collections.abc import Iterator
 from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from engine import events as ev
 from engine import history, row_blocks
-from engine.event_lines import events_of, lines_of
+from engine.event_lines import RowsLogged, events_of, lines_of
 from engine.history import HistoryReader
+from engine.row_table import RowTable
 from engine.rows import HistoryItem, Rows
 from engine.run_log import Damage, LogReader
 from engine.run_state import RunState
@@ -41,6 +45,7 @@ def items_of(lines: list[bytes], block_bytes: int = 1 << 18) -> list[HistoryItem
     """What is read in columns, after checking that it folds to the same as event by event."""
     with pytest.MonkeyPatch.context() as patch, tempfile.TemporaryDirectory() as folder:
         patch.setattr(history, "SMALL_BYTES", 0)
+        patch.setattr(row_blocks, "TABLE_BYTES", 0)
         patch.setattr(history, "BLOCK_BYTES", block_bytes)
         patch.setattr(history, "FIRST_BYTES", block_bytes)
         patch.setattr(row_blocks, "PIECE_BYTES", block_bytes // 3)
@@ -81,6 +86,7 @@ def block_of(*lines: bytes) -> list[HistoryItem]:
         reader = HistoryReader(Path("events.jsonl"))
         assert {type(item) for item in reader._take(b"".join(ROWS))} == {ev.MetricsLogged}
         patch.setattr(history, "SMALL_BYTES", 0)
+        patch.setattr(row_blocks, "TABLE_BYTES", 0)
         return reader._take(b"".join(lines))
 
 
@@ -108,6 +114,7 @@ def test_rows_as_an_engine_writes_them_are_not_decoded(monkeypatch: pytest.Monke
     reader = HistoryReader(Path("events.jsonl"))
     reader._take(b"".join(ROWS))
     monkeypatch.setattr(history, "SMALL_BYTES", 0)
+    monkeypatch.setattr(row_blocks, "TABLE_BYTES", 0)
     assert shape(reader._take(b"".join(lines))) == [31, "Evaluated", 1]
     assert decoded == [lines[0] + lines[31]]
     reader._take(b"".join(lines) + ROWS[0].replace(b',"lr"', b', "lr"'))
@@ -269,3 +276,37 @@ def test_any_log_folds_to_the_same(
     if lines and cut_off:
         lines = [*lines[:-1], lines[-1][:-cut_off]]
     items_of(lines, block_bytes)
+
+
+def test_small_blocks_are_decoded_and_large_ones_read_as_a_table(monkeypatch: pytest.MonkeyPatch) -> None:
+    tables = []
+    columns = RowTable.columns
+    monkeypatch.setattr(RowTable, "columns", lambda *of: tables.append(of) or columns(*of))
+    decoder, line = row_blocks.BlockDecoder(("train/loss",)), ROWS[0]
+    assert decoder.decode(line * (row_blocks.TABLE_BYTES // len(line))) is not None
+    assert not tables
+    assert decoder.decode(line * (row_blocks.TABLE_BYTES // len(line) + 1)) is not None
+    assert tables
+
+
+@pytest.mark.parametrize("lr", ["0.1" + "0" * 300_000, "0.1" + " " * 300_000, "-0", "1e-5", "0.0009999901304280685"])
+def test_learning_rates_of_a_strangers_log_are_what_they_are(lr: str) -> None:
+    """However long they are written: what is compared with all lines is never longer than these."""
+    odd = [line.replace(b'"lr":0.1', b'"lr":' + lr.encode()) for line in [*ROWS[:2], SHARED[0]]]
+    lines = [*ROWS[:9], odd[0], *ROWS * 9, *SHARED[:1], odd[2], *SHARED, odd[1]]
+    tracemalloc.start()
+    try:
+        items = [item for item in block_of(*lines) if not isinstance(item, ev.Heartbeat)]
+        most_bytes = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert math.copysign(1, items[-1].lr) == 1.0
+    assert items[-1].lr == float(lr)
+    assert most_bytes < history.KEPT_BYTES + 60 * sum(map(len, lines)) + (4 << 20)
+
+
+@pytest.mark.parametrize("count", [999, 1000, 1001])
+def test_a_line_has_so_many_rows_at_most(count: int) -> None:
+    half = [0.5] * count
+    rows = RowsLogged(steps=1, lr=0.1, step=[7] * count, at=1.0, elapsed_s=half, values={"train/loss": half})
+    assert shape(block_of(msgspec.json.encode(rows) + b"\n")) == ([count] if count <= 1000 else [])

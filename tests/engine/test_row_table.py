@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 
 from engine import events as ev
 from engine.event_lines import events_of, lines_of
-from engine.log_block import NO_ROWS, LogBlock
+from engine.line_forms import NO_ROWS, forms_in
+from engine.log_block import LogBlock
 from engine.row_table import RowTable
 
 KEYS = st.lists(
@@ -36,21 +37,17 @@ def row(keys: list[str], step: int, seconds: float, value: float, lr: float = 0.
 
 def read(keys: list[str], block: bytes) -> list[Any] | None:
     """All that a table says, row by row."""
-    lines, reader = LogBlock(block), RowTable(keys)
-    if (lines.forms == NO_ROWS).any():
+    lines = LogBlock(block)
+    forms = forms_in(lines)
+    read = None if (forms == NO_ROWS).any() or not lines.is_framed else RowTable(keys).columns(lines, forms)
+    if read is None:
         return None
-    read = reader.columns(lines)
-    again = reader.columns(lines)  # now it knows what the lines have in common
-    if read is None or again is None:
-        assert read is again
-        return None
-    assert repr(again[0]._replace(lr=str)) == repr(read[0]._replace(lr=str))
-    table, counts = again
+    table, counts = read
     assert len(counts) == block.count(b"\n")
     assert sum(counts) == len(table.steps)
     cells = zip(*(table.values[key].tolist() for key in keys), strict=True)
     facts = zip(table.steps.tolist(), table.at.tolist(), table.elapsed_s.tolist(), cells, strict=True)
-    return [repr((*known, table.lr(number))) for number, known in enumerate(facts)]
+    return [repr((*known, lr)) for known, lr in zip(facts, table.lr.tolist(), strict=True)]
 
 
 def said(keys: list[str], lines: Sequence[bytes]) -> list[Any]:
