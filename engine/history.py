@@ -13,7 +13,7 @@ from engine.run_log import LogReader, pieces
 if TYPE_CHECKING:
     from engine.row_blocks import BlockDecoder
 
-BLOCK_BYTES = 1 << 20
+BLOCK_BYTES = 512 << 10
 """What is taken together: a few milliseconds."""
 FIRST_BYTES = 16 << 10
 """What shows which metrics there are; taken one by one."""
