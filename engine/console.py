@@ -73,11 +73,11 @@ def discard_refused(outcome: Outcome, folder: RunFolder) -> None:
     state = outcome.state
     if not isinstance(state.ending, RunFailed) or not state.ending.is_refusal or state.step:
         return
-    try:
+    with suppress(OSError, RunFolderError):
         folder.discard()
-    except (OSError, RunFolderError):  # a viewer has resumed it, or the disk won't: it stays, as a run that failed
+    if folder.path.exists():  # a viewer has resumed it, or the disk won't: it stays, as a run that failed
         return
-    raise RunRefused(_why(state.ending))
+    raise RunRefused(plain(state.ending.in_a_line))
 
 
 def train_shown(folder: RunFolder, as_json: bool, script: Sequence[Due] = ()) -> Outcome:
@@ -133,11 +133,7 @@ def print_failure(state: RunState, failure: str) -> None:
     if isinstance(state.ending, RunFailed):
         if state.ending.traceback:
             print_to(plain_lines(state.ending.traceback), sys.stderr)
-        print_to(f"dltui: {_why(state.ending)}", sys.stderr)
-
-
-def _why(failed: RunFailed) -> str:
-    return plain("; ".join(filter(None, [failed.error, failed.cure])))
+        print_to(f"dltui: {plain(state.ending.in_a_line)}", sys.stderr)
 
 
 class _Signals:

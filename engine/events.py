@@ -200,6 +200,11 @@ class RunFailed(Event, frozen=True, tag=True):
     is_refusal: bool = False
     """Whether what was asked for is all that is wrong: data, a device or code that is not there, or not fit for it."""
 
+    @property
+    def in_a_line(self) -> str:
+        """What went wrong, and what to do about it."""
+        return f"{self.error}; {self.cure}" if self.cure else self.error
+
 
 ENDINGS = (RunFinished, RunStopped, RunFailed)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -38,6 +39,8 @@ class HistoryReader(LogReader[HistoryItem]):
 
     def _items(self, data: bytes, begin: int, end: int) -> list[HistoryItem]:
         items: list[HistoryItem] = []
+        if end - begin > BLOCK_BYTES:
+            _have_memory_kept()
         while begin < end:
             start, begin = next(pieces(data, begin, end, BLOCK_BYTES if self._keys else FIRST_BYTES))
             items += self._items_of_block(data, start, begin)
@@ -58,8 +61,11 @@ class HistoryReader(LogReader[HistoryItem]):
     def _decoder_of_blocks(self) -> BlockDecoder:
         from engine.row_blocks import BlockDecoder  # brings numpy, not before a long log is read
 
-        if self._decoder is None:
-            bytes(KEPT_BYTES)  # and given back at once
         if self._decoder is None or self._decoder.keys != self._keys:
             self._decoder = BlockDecoder(self._keys)
         return self._decoder
+
+
+@cache
+def _have_memory_kept() -> None:
+    bytes(KEPT_BYTES)  # given back at once

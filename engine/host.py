@@ -68,8 +68,7 @@ async def _train(folder: RunFolder) -> int:
         pass
     ending = session.state.ending
     if isinstance(ending, RunFailed):
-        cure = f"; {ending.cure}" if ending.cure else ""
-        print(f"{ending.traceback}\ndltui: {ending.error}{cure}".strip(), file=sys.stderr, flush=True)
+        print(f"{ending.traceback}\ndltui: {ending.in_a_line}".strip(), file=sys.stderr, flush=True)
         return 1
     return 0
 

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import numpy as np
+from numpy.typing import NDArray
 
+from engine.columns import Ints
 from engine.numerals import MARGIN
 
 
@@ -15,7 +17,7 @@ class LogBlock:
     """
 
     def __init__(self, lines: bytes | memoryview) -> None:
-        self.text = b"".join([bytes(MARGIN), lines, bytes(MARGIN)])
+        self.text = b"".join([bytes(MARGIN), lines])
         self.letters = np.frombuffer(self.text, np.uint8)
         is_mark = self.letters == ord(",")
         is_mark |= self.letters == ord("\n")
@@ -32,6 +34,18 @@ class LogBlock:
 
     @property
     def is_framed(self) -> bool:
-        """Whether each line begins and ends with a brace."""
-        begins, ends = self.letters.take(self.starts), self.letters.take(self.ends - 2)
-        return bool((begins == ord("{")).all() and (ends == ord("}")).all())
+        """As `are_framed` says."""
+        return are_framed(self.letters, self.starts, self.ends)
+
+
+def are_framed(letters: NDArray[np.uint8], starts: Ints, ends: Ints) -> bool:
+    """Whether each line begins and ends with a brace.
+
+    No value reaches over such a line's end: if there are as many values as lines, each line is one.
+
+    Args:
+        letters: What they stand in.
+        starts: (lines,) their first characters.
+        ends: (lines,) behind their line ends.
+    """
+    return bool((letters.take(starts) == ord("{")).all() and (letters.take(ends - 2) == ord("}")).all())

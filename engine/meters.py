@@ -122,7 +122,7 @@ class Meter:
                     at=at,
                     steps=row.steps,
                     elapsed_s=round(row.elapsed_s, 4),
-                    lr=float(f"{row.lr:.7g}"),
+                    lr=_short(row.lr),
                     values=values,
                 )
             )
@@ -185,7 +185,7 @@ class NotFinite(ArithmeticError):
 
 def _rounded(row: MetricsLogged) -> MetricsLogged:
     """With values to seven significant digits, as all are: means have more."""
-    values = {key: None if value is None else float(f"{value:.7g}") for key, value in row.values.items()}
+    values = {key: None if value is None else _short(value) for key, value in row.values.items()}
     return msgspec.structs.replace(row, values=values)
 
 
@@ -195,7 +195,12 @@ def to_floats(tensors: list[Tensor]) -> list[float | None]:
         return []
     flat = [tensor.reshape(-1) if tensor.dtype is torch.float32 else _wide(tensor).reshape(-1) for tensor in tensors]
     values = torch.cat(flat).tolist()
-    return [float(f"{value:.7g}") if math.isfinite(value) else None for value in values]
+    return [_short(value) if math.isfinite(value) else None for value in values]
+
+
+def _short(number: float) -> float:
+    """To seven significant digits, more than a float32 has."""
+    return float(f"{number:.7g}")
 
 
 def _wide(tensor: Tensor) -> Tensor:

@@ -13,10 +13,11 @@ Bools = NDArray[np.bool_]
 Words = NDArray[np.uint64]
 
 MARGIN = 16
-"""Characters that must stand before what is read: a pair of words reaches over its beginning."""
+"""Characters of a pair of words. So many must stand before what is read, since it reaches over its beginning."""
 _POWERS = 10 ** np.arange(MARGIN)
 _LEAST = np.array([1 << 62, 0, *_POWERS[1:], 1 << 62])
-"""What a number of so many digits is at least: less begins with a zero that does not count. None is less than all."""
+"""What a number of so many digits is at least: less begins with a zero that does not count. What has no digits, or more
+than are read, never is enough."""
 
 
 def _word(byte: int) -> Any:
@@ -40,7 +41,7 @@ class Numerals:
     def __init__(self, text: bytes) -> None:
         self._letters = np.frombuffer(text, np.uint8)
         self._has_minus = b"-" in text
-        self._pairs = np.ndarray((len(text) - 15,), "V16", text, strides=(1,))
+        self._pairs = np.ndarray((len(text) - MARGIN + 1,), f"V{MARGIN}", text, strides=(1,))
 
     def counts(self, starts: Ints, ends: Ints) -> tuple[Ints, Bools]:
         """Whole numbers without a sign, and which of them are read."""
@@ -62,7 +63,7 @@ class Numerals:
             widths -= is_minus
         first, last = self._words(ends, widths)
         point_first, point_last, has_point = _points(first, last)
-        after = 15 - _place(point_first) - (_place(point_last) & 7)
+        after = MARGIN - 1 - _place(point_first) - (_place(point_last) & 7)  # the 8 of a last without one is none
         before = widths - 1 - after
         numbers = _worth(*_without_points(first, last, point_first, point_last))
         are_read: Bools = has_point & (after > 0) & (before > 0) & (widths <= MARGIN)
@@ -77,7 +78,7 @@ class Numerals:
 
         In pairs, as NumPy copies these faster than words, which it takes for numbers that lie askew.
         """
-        pairs: Words = self._pairs[ends - 16].view("<u8").reshape(-1, 2)
+        pairs: Words = self._pairs[ends - MARGIN].view("<u8").reshape(-1, 2)
         first, last = pairs[:, 0] ^ _ZEROS, pairs[:, 1] ^ _ZEROS
         first &= _LAST.take(widths - 8, mode="clip")
         last &= _LAST.take(widths, mode="clip")

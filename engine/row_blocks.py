@@ -19,7 +19,7 @@ from engine import events as ev
 from engine.columns import Columns
 from engine.event_lines import RowsLogged
 from engine.line_forms import NO_ROWS, forms_in
-from engine.log_block import LogBlock
+from engine.log_block import LogBlock, are_framed
 from engine.row_table import RowTable
 from engine.rows import HistoryItem, Rows
 from engine.run_log import pieces
@@ -57,10 +57,10 @@ class BlockDecoder:
         if self._row is None:
             return None
         if len(block) < TABLE_BYTES:
-            return self._decoded(bytes(block))
+            return self._decoded(block)
         if self._no_table_for:
             self._no_table_for -= 1
-            return self._decoded(bytes(block))
+            return self._decoded(block)
         lines = LogBlock(block)
         if not lines.is_framed:
             return None
@@ -68,7 +68,7 @@ class BlockDecoder:
         table = self._table.columns(lines, forms)
         if table is None:
             self._no_table_for = RETRY_AFTER
-            return self._decoded(bytes(block))
+            return self._decoded(block)
         columns, counts = table
         at = np.flatnonzero(forms == NO_ROWS)
         places = zip(lines.starts[at].tolist(), lines.ends[at].tolist(), strict=True)
@@ -77,10 +77,10 @@ class BlockDecoder:
             return None
         return _items(columns, others, (np.cumsum(counts) - counts)[at].tolist()), len(counts)
 
-    def _decoded(self, block: bytes) -> tuple[list[HistoryItem], int] | None:
-        items, lines = list[HistoryItem](), 0
-        for start, stop in pieces(block, 0, len(block), PIECE_BYTES):
-            events = self._events(block[start:stop])
+    def _decoded(self, block: bytes | memoryview) -> tuple[list[HistoryItem], int] | None:
+        text, items, lines = bytes(block), list[HistoryItem](), 0
+        for start, stop in pieces(text, 0, len(text), PIECE_BYTES):
+            events = self._events(text[start:stop])
             gathered = None if events is None else self._gathered(events)
             if events is None or gathered is None:
                 return None
@@ -172,16 +172,12 @@ def _stretch(columns: Columns, begin: int, end: int, beats: list[ev.Heartbeat]) 
 
 
 def _lines_in_braces(block: bytes) -> int:
-    """How many lines there are; 0 unless each begins and ends with a brace.
-
-    No value reaches over such a line's end: if there are as many values as lines, each line is one.
-    """
+    """How many lines there are; 0 unless they are framed."""
     if not block:
         return 0
     letters = np.frombuffer(block, np.uint8)
-    ends = np.flatnonzero(letters == ord("\n"))
-    is_framed = (letters[ends - 1] == ord("}")).all() and (letters[ends[:-1] + 1] == ord("{")).all()
-    return len(ends) if is_framed and letters[0] == ord("{") else 0
+    ends = np.flatnonzero(letters == ord("\n")) + 1
+    return len(ends) if are_framed(letters, np.append(0, ends)[:-1], ends) else 0
 
 
 def _places(types: list[type[Any]], wanted: set[Any]) -> list[int]:

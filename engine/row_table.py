@@ -157,8 +157,9 @@ class _Reader:
 
     def _floats(self, spans: Sequence[_Span]) -> Iterator[tuple[_Span, Floats, Bools]]:
         """Numbers with a point, and which of them are read: of all fields at once, since each call takes its time."""
-        starts, ends = (np.concatenate([span[at] for span in spans]) for at in (1, 2))
-        values, are_read = self._numerals.floats(starts, ends)
+        values, are_read = self._numerals.floats(
+            np.concatenate([span.starts for span in spans]), np.concatenate([span.ends for span in spans])
+        )
         begin = 0
         for span in spans:
             here = slice(begin, begin + len(span.starts))

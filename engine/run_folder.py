@@ -157,20 +157,22 @@ class RunFolder:
         return RunLock(self)
 
     def discard(self) -> None:
-        """Remove the run, whole or not at all: nobody who lists runs sees half of it.
+        """Delete the run; once moved it is no run any more, so that nobody who lists runs sees half of it.
 
         Raises:
             RunLocked: an engine holds it, such as one that somebody has just resumed it with.
             RunFolderError: the folder may not be written.
-            OSError: it can't be moved.
+            OSError: it can't be moved, or not all of it be deleted.
         """
-        lock = self.lock()
+        gone = Path(tempfile.mkdtemp(prefix=".gone-", dir=self.path.parent))
         try:
-            gone = tempfile.mkdtemp(prefix=".gone-", dir=self.path.parent)
-            os.rename(self.path, gone)
+            lock = self.lock()
+            try:
+                self.path.rename(gone / self.name)
+            finally:
+                lock.release()  # before it is deleted: network disks keep files that somebody holds
         finally:
-            lock.release()
-        shutil.rmtree(gone, ignore_errors=True)
+            shutil.rmtree(gone)
 
     def holder(self) -> str | None:
         """Who holds the run ("pid 123 on host"), None if nobody does."""

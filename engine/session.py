@@ -209,7 +209,7 @@ class Session:
             with suppress(OSError):
                 _reserve(self._folder).unlink()
                 self._writer.append(ev.encode(failed))
-            raise RunFolderError(f"{failed.error}; {failed.cure}") from None
+            raise RunFolderError(failed.in_a_line) from None
         finally:
             if barrier is not None:
                 barrier.let_pass(log_bytes)

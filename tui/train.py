@@ -200,8 +200,7 @@ def _tell_started(folder: RunFolder, state: RunState, as_json: bool) -> int:
         status = status_of(folder, state)
         print(json.dumps(report(folder, state, "failed" if failed else status)))
     if isinstance(state.ending, ev.RunFailed):
-        cure = f"; {state.ending.cure}" if state.ending.cure else ""
-        raise CommandError(f"run '{folder.name}' failed: {plain(state.ending.error + cure)}", 1)
+        raise CommandError(f"run '{folder.name}' failed: {plain(state.ending.in_a_line)}", 1)
     if not as_json:
         print(plain(folder.name))
         print(f"training goes on without this terminal; to see it: dltui attach {plain(folder.name)}", file=sys.stderr)

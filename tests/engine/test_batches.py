@@ -30,7 +30,7 @@ def targets_of(batches: Batches, epoch: int, start: int = 0) -> list[list[int]]:
     return [targets.tolist() for _, targets in batches.epoch(epoch, start)]
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(rows=st.integers(1, 300), batch_size=st.integers(1, 320), epoch=st.integers(0, 5))
 def test_every_sample_once_an_epoch(rows: int, batch_size: int, epoch: int) -> None:
     batches = Batches(bundle(rows), batch_size, seed=3, shuffle=True)
@@ -40,7 +40,7 @@ def test_every_sample_once_an_epoch(rows: int, batch_size: int, epoch: int) -> N
     assert all(len(batch) == min(batch_size, rows) for batch in seen[:-1])
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(start=st.integers(0, 13))
 def test_starting_in_the_middle_gives_the_rest_of_the_same_order(start: int) -> None:
     batches = Batches(bundle(100), 8, seed=1, shuffle=True)

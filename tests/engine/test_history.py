@@ -259,7 +259,7 @@ WRITTEN = st.sampled_from([written, together])
 LINES = st.lists(st.builds(lambda write, some: write(*some), WRITTEN, STEADY | BUSY | st.lists(EVENT)))
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(
     LINES.map(lambda parts: [line for part in parts for line in part]),
     st.lists(st.tuples(st.integers(0, 200), DAMAGE), max_size=2),

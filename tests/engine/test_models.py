@@ -34,7 +34,7 @@ def bundle(shape: tuple[int, ...], outputs: int, rows: int = 6) -> DataBundle:
     return DataBundle(Split(torch.rand(rows, *shape), torch.zeros(rows, outputs)), None, shape, outputs)
 
 
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=80)
 @given(model=MODELS, shape=SHAPES, outputs=st.integers(1, 11))
 def test_the_form_counts_the_parameters_the_module_has(model: Any, shape: tuple[int, ...], outputs: int) -> None:
     module = build_model(model, bundle(shape, outputs))

@@ -75,7 +75,7 @@ def networks(draw: st.DrawFn) -> tuple[Cnn, tuple[int, ...], int]:
     return model, shape, draw(st.integers(1, 4))
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(networks())
 def test_layers_are_those_that_a_forward_pass_runs_through(case: tuple[Cnn, tuple[int, ...], int]) -> None:
     model, shape, outputs = case

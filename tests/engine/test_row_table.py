@@ -111,7 +111,7 @@ def test_learning_rates_may_be_as_long_as_floats() -> None:
     assert read(["x"], b"".join(line + b"\n" for line in lines)) == said(["x"], lines)
 
 
-@settings(max_examples=600, deadline=None)
+@settings(max_examples=600)
 @given(
     KEYS,
     st.lists(st.tuples(st.integers(0, 10**6), DECIMAL, DECIMAL), min_size=1, max_size=5),

@@ -44,6 +44,12 @@ async def test_a_run_of_a_warm_process_has_the_same_bits(tmp_path: Path) -> None
     assert same_bits(last_weights(cold), last_weights(warm))
 
 
+def test_what_lives_as_long_as_the_process_is_no_garbage() -> None:
+    code = "import gc; from engine.warm_up import warm_up; warm_up(); print(gc.get_freeze_count())"
+    frozen = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True, timeout=120)
+    assert int(frozen.stdout) > 10_000
+
+
 @pytest.mark.skipif(sys.platform != "linux", reason="how many threads a process has is read from /proc")
 def test_no_team_of_threads_is_left_waiting_beside_that_of_the_run() -> None:
     found = subprocess.run([sys.executable, "-c", TEAM], check=True, capture_output=True, text=True, timeout=120)

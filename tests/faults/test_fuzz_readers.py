@@ -95,7 +95,6 @@ def test_events_of_absurd_values(
     @settings(
         max_examples=count,
         derandomize=not request.config.getoption("--torture"),
-        deadline=None,
         database=None,
         phases=[Phase.explicit, Phase.generate],
         suppress_health_check=list(HealthCheck),

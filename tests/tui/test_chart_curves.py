@@ -32,13 +32,13 @@ def reference(values: np.ndarray, weight: float) -> np.ndarray:
 
 
 @pytest.mark.parametrize("weight", [0.5, 0.9, 0.99])
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(values=VALUES)
 def test_smoothing_is_the_bias_corrected_average(values: np.ndarray, weight: float) -> None:
     np.testing.assert_allclose(smooth(values, weight), reference(values, weight), rtol=1e-9, atol=1e-6)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(values=VALUES, pieces=st.lists(st.integers(0, 400), max_size=4))
 def test_smoothing_a_curve_that_grows_is_smoothing_the_whole(values: np.ndarray, pieces: list[int]) -> None:
     averager = Averager(0.9)
@@ -60,7 +60,7 @@ def test_no_smoothing_changes_nothing() -> None:
     assert smooth(values, 0) is values
 
 
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=80)
 @given(values=VALUES, columns=st.integers(1, 40))
 def test_decimation_keeps_at_most_two_points_per_column_and_every_extreme(values: np.ndarray, columns: int) -> None:
     x = np.arange(len(values), dtype=np.float64)

@@ -30,7 +30,7 @@ def chars_of(drawing: Drawing, role: Role) -> str:
 FALLING = curve(np.exp(-np.linspace(0, 4, 200)))
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(
     data=st.lists(
         hnp.arrays(np.float64, st.integers(0, 120), elements=st.floats(width=64), fill=st.nothing()), max_size=3
@@ -138,7 +138,7 @@ places = st.lists(
 ).map(lambda ticks: tuple(sorted(ticks)))
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(width=st.integers(22, 200), height=st.integers(5, 60), x_ticks=places, y_ticks=places)
 def test_axes_are_those_of_a_whole_chart(
     width: int, height: int, x_ticks: tuple[_Place, ...], y_ticks: tuple[_Place, ...]
@@ -162,7 +162,7 @@ def test_markers(marker: str, least: str, most: str) -> None:
     assert all(least <= char <= most for char in drawn)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(
     points=st.lists(st.tuples(st.floats(0, 1), st.floats(0, 1)), min_size=2, max_size=12),
     marker=st.sampled_from(["braille", "hd", "dot"]),

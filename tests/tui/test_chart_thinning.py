@@ -31,7 +31,7 @@ def long_book(count: int) -> SeriesBook:
 
 
 @pytest.mark.parametrize("by_time", [False, True])
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(
     st.lists(st.tuples(st.integers(0, 30), VALUE), min_size=1, max_size=300),
     st.lists(st.integers(0, 300), max_size=4),

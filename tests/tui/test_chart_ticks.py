@@ -68,7 +68,7 @@ def test_durations_have_two_units() -> None:
     ]  # fmt: skip
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @example(low=3602879701896397.0, span=0.5, count=3)
 @given(low=st.floats(allow_nan=True, allow_infinity=True), span=st.floats(0, 1e308), count=st.integers(0, 30))
 def test_any_range_gives_ticks_inside_it(low: float, span: float, count: int) -> None:

@@ -198,7 +198,7 @@ def view_of(kind: str, arrays: dict[str, Any]) -> list[str]:
     return ["".join(segment.text for segment in strip) for strip in view.draw(60, 12, PALETTE)]
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(data=st.data(), kind=st.sampled_from(sorted(KEYS)))
 def test_no_arrays_can_take_the_screen_down(data: st.DataObject, kind: str) -> None:
     names = data.draw(st.lists(st.sampled_from(KEYS[kind]), unique=True) if KEYS[kind] else st.just([]))
@@ -206,7 +206,7 @@ def test_no_arrays_can_take_the_screen_down(data: st.DataObject, kind: str) -> N
     assert [len(line) for line in lines] == [60] * 12
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(data=st.data(), figure=st.sampled_from([*FIGURES, s.curve()]))
 def test_one_wrong_array_among_right_ones_is_one_line(data: st.DataObject, figure: Figure) -> None:
     name = data.draw(st.sampled_from(sorted(figure.arrays)))

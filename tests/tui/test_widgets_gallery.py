@@ -34,7 +34,7 @@ def covered(block: Block) -> tuple[range, range]:
     return range(block.line, block.line + 1 + block.grid.lines), range(block.column, block.column + wide)
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(shapes=SHAPES, width=st.integers(1, 200), height=st.integers(1, 60))
 def test_groups_lie_inside_and_not_upon_each_other(shapes: list[Shape], width: int, height: int) -> None:
     blocks = lay_out(tuple(shapes), width, height)

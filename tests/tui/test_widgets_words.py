@@ -99,7 +99,7 @@ def test_other_arrays_are_refused(arrays: dict[str, np.ndarray], message: str) -
         drawn(20, 5, **arrays)
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(
     label=st.text("key 鍵", max_size=12),
     words=st.lists(st.text("word 言葉", min_size=1, max_size=40), max_size=6),

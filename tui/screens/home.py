@@ -27,7 +27,7 @@ from tui.run_shelf import RunShelf, Shelf
 from tui.screens.confirm import ConfirmScreen
 from tui.screens.home_about import described
 from tui.screens.home_keys import KEYS
-from tui.screens.home_runs import preset_of, remove
+from tui.screens.home_runs import preset_of
 from tui.screens.home_search import is_called, matches
 from tui.widgets.home_lists import PresetList, RunList
 from tui.widgets.key_footer import KeyFooter
@@ -328,7 +328,7 @@ class HomeScreen(Screen[None]):
         if not await self.app.push_screen_wait(ConfirmScreen(question, "delete it")):
             return
         try:
-            await asyncio.to_thread(remove, folder)
+            await asyncio.to_thread(folder.discard)
         except (OSError, RunFolderError) as error:
             reason = error.strerror if isinstance(error, OSError) else str(error)
             self.notify(f"can't delete {plain(folder.name)}: {reason}", severity="error", markup=False)
