@@ -94,7 +94,7 @@ class BlockDecoder:
             events = self._decode(lines)
         except (msgspec.DecodeError, ValueError, RecursionError):
             return None
-        return events if _lines_in_braces(lines) == len(events) else None
+        return events if _framed_lines(lines) == len(events) else None
 
     def _gathered(self, events: list[Any]) -> list[HistoryItem] | None:
         """As few items as can be; None if columns that share a line are not of one length."""
@@ -171,13 +171,13 @@ def _stretch(columns: Columns, begin: int, end: int, beats: list[ev.Heartbeat]) 
     return [item]
 
 
-def _lines_in_braces(block: bytes) -> int:
-    """How many lines there are; 0 unless they are framed."""
+def _framed_lines(block: bytes) -> int | None:
+    """How many lines there are; None unless all are framed: an empty one is counted too, but tells of nothing."""
     if not block:
         return 0
     letters = np.frombuffer(block, np.uint8)
     ends = np.flatnonzero(letters == ord("\n")) + 1
-    return len(ends) if are_framed(letters, np.append(0, ends)[:-1], ends) else 0
+    return len(ends) if are_framed(letters, np.append(0, ends)[:-1], ends) else None
 
 
 def _places(types: list[type[Any]], wanted: set[Any]) -> list[int]:

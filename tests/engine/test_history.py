@@ -41,11 +41,11 @@ def folded(reader: LogReader[HistoryItem] | LogReader[ev.AnyEvent]) -> tuple[dic
     return facts(state), reader.damages, reader.offset
 
 
-def items_of(lines: list[bytes], block_bytes: int = 1 << 18) -> list[HistoryItem]:
+def items_of(lines: list[bytes], block_bytes: int = 1 << 18, table_bytes: int = 0) -> list[HistoryItem]:
     """What is read in columns, after checking that it folds to the same as event by event."""
     with pytest.MonkeyPatch.context() as patch, tempfile.TemporaryDirectory() as folder:
         patch.setattr(history, "SMALL_BYTES", 0)
-        patch.setattr(row_blocks, "TABLE_BYTES", 0)
+        patch.setattr(row_blocks, "TABLE_BYTES", table_bytes)
         patch.setattr(history, "BLOCK_BYTES", block_bytes)
         patch.setattr(history, "FIRST_BYTES", block_bytes)
         patch.setattr(row_blocks, "PIECE_BYTES", block_bytes // 3)
@@ -201,9 +201,13 @@ def test_rows_of_other_metrics_are_learned_anew() -> None:
     ],
 )
 @pytest.mark.parametrize("size", [300, 2000, 1 << 18])
-def test_damage_and_strange_writing_are_seen_as_line_by_line(damage: bytes, size: int, monkeypatch: Any) -> None:
+@pytest.mark.parametrize("table_bytes", [0, 1 << 20], ids=["tables", "no tables"])
+def test_damage_and_strange_writing_are_seen_as_line_by_line(
+    damage: bytes, size: int, table_bytes: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr("time.time", lambda: 5.0)  # of rows that don't tell when they were logged
-    items_of([*ROWS[:20], damage, *ROWS[20:], damage, damage], size)
+    lines = [*ROWS[:20], damage, *ROWS[20:], damage, damage, b"x\n"]  # the last one's number shows that all are counted
+    items_of(lines, size, table_bytes)
 
 
 VALUES = st.dictionaries(
@@ -264,18 +268,19 @@ LINES = st.lists(st.builds(lambda write, some: write(*some), WRITTEN, STEADY | B
     LINES.map(lambda parts: [line for part in parts for line in part]),
     st.lists(st.tuples(st.integers(0, 200), DAMAGE), max_size=2),
     st.integers(100, 4000),
+    st.sampled_from([0, 1 << 20]),
     st.integers(0, 60),
 )
-@example(ROWS + written(started(step=10)) + ROWS[10:], [], 1000, 0)
-@example(written(started(), *[logged(step, elapsed_s=9.0) for step in range(1, 80)], beat(100_000)), [], 4000, 0)
+@example(ROWS + written(started(step=10)) + ROWS[10:], [], 1000, 0, 0)
+@example(written(started(), *[logged(step, elapsed_s=9.0) for step in range(1, 80)], beat(100_000)), [], 4000, 0, 0)
 def test_any_log_folds_to_the_same(
-    lines: list[bytes], damages: list[tuple[int, bytes]], block_bytes: int, cut_off: int
+    lines: list[bytes], damages: list[tuple[int, bytes]], block_bytes: int, table_bytes: int, cut_off: int
 ) -> None:
     for place, damage in damages:
         lines.insert(place, damage)
     if lines and cut_off:
         lines = [*lines[:-1], lines[-1][:-cut_off]]
-    items_of(lines, block_bytes)
+    items_of(lines, block_bytes, table_bytes)
 
 
 def test_small_blocks_are_decoded_and_large_ones_read_as_a_table(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -289,7 +294,16 @@ def test_small_blocks_are_decoded_and_large_ones_read_as_a_table(monkeypatch: py
     assert tables
 
 
-@pytest.mark.parametrize("lr", ["0.1" + "0" * 300_000, "0.1" + " " * 300_000, "-0", "1e-5", "0.0009999901304280685"])
+@pytest.mark.parametrize(
+    "lr",
+    [
+        pytest.param("0.1" + "0" * 300_000, id="noughts"),
+        pytest.param("0.1" + " " * 300_000, id="blanks"),
+        "-0",
+        "1e-5",
+        "0.0009999901304280685",
+    ],
+)
 def test_learning_rates_of_a_strangers_log_are_what_they_are(lr: str) -> None:
     """However long they are written: what is compared with all lines is never longer than these."""
     odd = [line.replace(b'"lr":0.1', b'"lr":' + lr.encode()) for line in [*ROWS[:2], SHARED[0]]]
