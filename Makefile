@@ -26,8 +26,9 @@ test: $(VENV)/.installed-dev ## run every check and test
 	$(BIN)/lint-imports
 	$(BIN)/pytest -n $(WORKERS)
 
-torture: $(VENV)/.installed-dev ## try every fault as often as docs/reliability.md says, and write down how often
+torture: $(VENV)/.installed-dev ## try every fault as often as docs/reliability.md says, and properties with new examples
 	$(BIN)/pytest tests/faults --torture -n $(WORKERS)
+	$(BIN)/pytest -m hypothesis --torture -n $(WORKERS)
 
 bench: $(VENV)/.installed-bench ## measure speed, side by side with a plain PyTorch loop and the usual trainers
 	$(BIN)/python -m benchmarks

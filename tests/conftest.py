@@ -19,14 +19,19 @@ SHARED_DATA = Path(__file__).resolve().parents[2] / "shared" / "data"
 # the time of collecting the tests, and as much of that of the screens'.
 gc.set_threshold(10_000, 50, 100)
 
-# how long an example takes says how busy the machine is
-settings.register_profile("untimed", deadline=None)
-settings.load_profile("untimed")
-
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     """`--torture`: the full counts of tests/faults instead of a quick draw of each."""
     parser.addoption("--torture", action="store_true", help="try every fault as often as docs/reliability.md promises")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Properties: the same examples in every `make test`, others in every `make torture`; never a deadline.
+
+    How long an example takes says how busy the machine is.
+    """
+    settings.register_profile("dltui", deadline=None, derandomize=not config.getoption("--torture"))
+    settings.load_profile("dltui")
 
 
 @pytest.fixture(autouse=True)
