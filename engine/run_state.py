@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from array import array
 from bisect import bisect_right
 from collections.abc import Iterable
 from dataclasses import dataclass, field
@@ -10,7 +11,7 @@ from typing import Any, Literal, NamedTuple
 from engine import events as ev
 from engine.lr_changes import LrChanges
 from engine.rows import HistoryItem, Rows
-from engine.series import Series, SeriesBook
+from engine.series import SeriesBook
 
 Status = Literal["starting", "running", "paused", "finished", "stopped", "failed", "died"]
 ENDED: frozenset[Status] = frozenset({"finished", "stopped", "failed", "died"})
@@ -185,7 +186,7 @@ class RunState:
         for key in self.series.cut(step):
             series = self.series[key]
             if len(series):
-                self.latest[key] = _last(series)
+                self.latest[key] = _last(series.values)
             else:
                 self.latest.pop(key, None)
         self.markers = [marker for marker in self.markers if marker.step <= step or marker.is_lr]
@@ -237,9 +238,9 @@ class RunState:
         self.heartbeat = rows.heartbeat or self.heartbeat
         self.step, self.elapsed_s, self.lr = max(self.step, rows.step), rows.elapsed_s[-1], rows.lr
         self.series.extend(rows.steps, rows.elapsed_s, rows.values)
-        for key in rows.values:
+        for key, column in rows.values.items():
             if key in self.series:
-                self.latest[key] = _last(self.series[key])
+                self.latest[key] = _last(column)
         self._has_rows = True
 
     def _epoch_ended(self, event: ev.EpochEnded) -> None:
@@ -346,8 +347,8 @@ class RunState:
             del self.lines[:-LINES_KEPT]
 
 
-def _last(series: Series) -> float | None:
-    value = series.values[-1]
+def _last(column: array[float]) -> float | None:
+    value = column[-1]
     return value if value == value else None
 
 

@@ -4,40 +4,84 @@ from __future__ import annotations
 
 from array import array
 from bisect import bisect_right
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from typing import NamedTuple
 
 # more than any run has: a log from a stranger must not fill the memory
 SERIES_LIMIT = 1000
 _WAYS_KEPT = 100
 """Of `SERIES_LIMIT` keys at most."""
+PARTS_KEPT = 300
+"""So many parts of a long log are put together at once: arrays that grow by one after another are copied all the time,
+which took 0.1 s of a log of a million rows."""
+
+
+class Table(NamedTuple):
+    """Columns of equal length."""
+
+    steps: array[int]
+    elapsed_s: array[float]
+    values: dict[str, array[float]]
+    """By their keys."""
 
 
 class Track:
-    """Rows of the same metrics, in columns of equal length; steps never fall."""
+    """Rows of the same metrics; steps never fall."""
 
-    __slots__ = ("columns", "cuts", "elapsed_s", "steps")
+    __slots__ = ("_parts", "_table", "cuts")
 
-    def __init__(self) -> None:
-        self.steps = array("q")
-        self.elapsed_s = array("d")
-        self.columns: dict[str, array[float]] = {}
+    def __init__(self, keys: Iterable[str]) -> None:
+        self._table = Table(array("q"), array("d"), {key: array("d") for key in keys})
+        self._parts: list[Table] = []
         self.cuts = 0
 
+    @property
+    def keys(self) -> Collection[str]:
+        """Which metrics."""
+        return self._table.values.keys()
+
+    @property
+    def table(self) -> Table:
+        """All of them."""
+        if self._parts:
+            parts, self._parts = self._parts, []
+            self._table.steps.frombytes(b"".join([part.steps for part in parts]))
+            self._table.elapsed_s.frombytes(b"".join([part.elapsed_s for part in parts]))
+            for key, column in self._table.values.items():
+                column.frombytes(b"".join([part.values[key] for part in parts]))
+        return self._table
+
+    def add(self, step: int, elapsed_s: float, values: Mapping[str, float | None]) -> None:
+        """Add a row; `values` may have more metrics than these."""
+        table = self.table
+        table.steps.append(step)
+        table.elapsed_s.append(elapsed_s)
+        for key, column in table.values.items():
+            value = values[key]
+            column.append(float("nan") if value is None else value)
+
+    def extend(self, part: Table) -> None:
+        """Add rows which nobody changes any more; they may have more metrics than these."""
+        self._parts.append(part)
+        if len(self._parts) >= PARTS_KEPT:
+            _ = self.table
+
     def part(self, keys: Sequence[str]) -> Track:
-        """Take the columns `keys` out, into a track of their own."""
-        other = Track()
-        other.steps, other.elapsed_s, other.cuts = self.steps[:], self.elapsed_s[:], self.cuts
-        other.columns = {key: self.columns.pop(key) for key in keys}
+        """Take the metrics `keys` out, into a track of their own."""
+        other, table = Track(()), self.table
+        other._table = Table(table.steps[:], table.elapsed_s[:], {key: table.values.pop(key) for key in keys})
+        other.cuts = self.cuts
         return other
 
     def cut(self, step: int) -> bool:
         """Forget what lies after `step`; whether there was anything."""
-        keep = bisect_right(self.steps, step)
-        if keep == len(self.steps):
+        table = self.table
+        keep = bisect_right(table.steps, step)
+        if keep == len(table.steps):
             return False
         self.cuts += 1
-        del self.steps[keep:], self.elapsed_s[keep:]
-        for column in self.columns.values():
+        del table.steps[keep:], table.elapsed_s[keep:]
+        for column in table.values.values():
             del column[keep:]
         return True
 
@@ -53,17 +97,17 @@ class Series:
     @property
     def steps(self) -> array[int]:
         """The step of each value."""
-        return self._track.steps
+        return self._track.table.steps
 
     @property
     def elapsed_s(self) -> array[float]:
         """The training time of each value."""
-        return self._track.elapsed_s
+        return self._track.table.elapsed_s
 
     @property
     def values(self) -> array[float]:
         """NaN where the value was not finite."""
-        return self._track.columns[self._key]
+        return self._track.table.values[self._key]
 
     @property
     def cuts(self) -> int:
@@ -71,7 +115,7 @@ class Series:
         return self._track.cuts
 
     def __len__(self) -> int:
-        return len(self._track.steps)
+        return len(self._track.table.steps)
 
 
 class SeriesBook(Mapping[str, Series]):
@@ -94,19 +138,12 @@ class SeriesBook(Mapping[str, Series]):
     def add(self, step: int, elapsed_s: float, values: Mapping[str, float | None]) -> None:
         """Add a row; it may not lie before the last."""
         for track in self._tracks(tuple(values)):
-            track.steps.append(step)
-            track.elapsed_s.append(elapsed_s)
-            for key, column in track.columns.items():
-                value = values[key]
-                column.append(float("nan") if value is None else value)
+            track.add(step, elapsed_s, values)
 
-    def extend(self, steps: array[int], elapsed_s: array[float], values: Mapping[str, array[float]]) -> None:
-        """Add rows, in columns of equal length; they may not lie before the last."""
+    def extend(self, steps: array[int], elapsed_s: array[float], values: dict[str, array[float]]) -> None:
+        """Add rows, in columns of equal length that nobody changes any more; they may not lie before the last."""
         for track in self._tracks(tuple(values)):
-            track.steps.extend(steps)
-            track.elapsed_s.extend(elapsed_s)
-            for key, column in track.columns.items():
-                column.extend(values[key])
+            track.extend(Table(steps, elapsed_s, values))
 
     def cut(self, step: int) -> list[str]:
         """Forget what lies after `step`; the keys of what lost any."""
@@ -127,7 +164,7 @@ class SeriesBook(Mapping[str, Series]):
         """As `_tracks`; tracks that hold others too are parted, and new keys get one of their own."""
         together = set(keys)
         for track in self._holding(keys):
-            others = [key for key in track.columns if key not in together]
+            others = [key for key in track.keys if key not in together]
             if others:
                 other = track.part(others)
                 for key in others:
@@ -135,8 +172,7 @@ class SeriesBook(Mapping[str, Series]):
                 self._ways.clear()
         new = [key for key in keys if key not in self._series][: SERIES_LIMIT - len(self._series)]
         if new:
-            track = Track()
-            track.columns = {key: array("d") for key in new}
+            track = Track(new)
             self._series.update({key: Series(track, key) for key in new})
         return self._holding(keys)
 

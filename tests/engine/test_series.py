@@ -8,7 +8,7 @@ from array import array
 from hypothesis import given
 from hypothesis import strategies as st
 
-from engine.series import SERIES_LIMIT, Series, SeriesBook
+from engine.series import PARTS_KEPT, SERIES_LIMIT, Series, SeriesBook
 
 STEPS = st.lists(st.integers(0, 50), max_size=40).map(sorted)
 KEYS = st.lists(st.sampled_from("abcd"), min_size=1, max_size=4, unique=True)
@@ -86,6 +86,20 @@ def test_rows_of_very_many_metrics_leave_nothing_behind_in_memory() -> None:
         assert tracemalloc.get_traced_memory()[0] < 5_000_000
     finally:
         tracemalloc.stop()
+
+
+def test_many_parts_are_put_together_when_somebody_looks_or_there_are_very_many() -> None:
+    book, count = SeriesBook(), 2 * PARTS_KEPT + 1
+    tracemalloc.start()
+    try:
+        for step in range(count):
+            book.extend(array("q", [step]), array("d", [step / 10]), {"a": array("d", [1.0]), "b": array("d", [2.0])})
+        assert tracemalloc.get_traced_memory()[0] < 10 * PARTS_KEPT * 100
+    finally:
+        tracemalloc.stop()
+    book.add(count, count / 10, {"a": 3.0, "b": 4.0})
+    assert cells(book["b"])[-2:] == [(count - 1, count / 10 - 0.1, "2"), (count, count / 10, "4")]
+    assert list(book["a"].steps) == list(range(count + 1))
 
 
 @given(STEPS, st.integers(-1, 60))
