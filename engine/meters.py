@@ -22,8 +22,9 @@ SHORTEST_ROW_S = 0.002
 LONGEST_ROW_S = 0.25
 """A slow run still moves its chart four times a second."""
 ROWS_WHEN_OLD = 100_000
-"""An automatic row of an old run covers about one part in so many of the training time, unless something else is told
-of sooner: what has been drawn for hours changes slowly, and a month's log has some 600,000 rows, not ten million."""
+"""Rows of an old run are handed on when they cover one part in so many of the training time, or when something else is
+told of: what has been drawn for hours changes slowly. Those that were asked for share a line of the log then, and
+automatic ones become one: a month's log has some 600,000, not ten million."""
 FLUSH_S, FLUSH_WHEN_OLD_S, YOUNG_S = 0.1, 0.2, 10.0
 """Between two host syncs: in a run that has just begun, and from so many seconds of training on, when a curve no longer
 grows with each row. Charts are drawn four times a second, and rows that are handed on together share a line."""
@@ -131,18 +132,18 @@ class Meter:
                 raise NotFinite(row.step, row.steps, row.lr)
 
     def _are_due(self, elapsed_s: float) -> bool:
-        """Whether finished rows cover so much that they may be handed on; those of an old run become one meanwhile."""
+        """Whether finished rows cover so much that they may be handed on; automatic ones may become one meanwhile."""
         least_s = elapsed_s / ROWS_WHEN_OLD
-        if least_s <= self._longest_s:
-            return True
-        self._finished = [_rounded(reduce(merge_rows, self._finished))]
+        if least_s > self._longest_s:
+            self._finished = [_rounded(reduce(merge_rows, self._finished))]
         return elapsed_s - self._handed_on_s >= least_s
 
     def _hand_on(self) -> None:
         rows, self._finished = self._finished, []
         if rows:
-            self._handed_on_s = rows[-1].elapsed_s
-            self._publish(*rows)
+            self._handed_on_s, at = rows[-1].elapsed_s, rows[-1].at
+            # the instant is that of being told, and rows of one instant share a line of the log
+            self._publish(*(row if row.at == at else msgspec.structs.replace(row, at=at) for row in rows))
 
     def _close_row(self, step: int, elapsed_s: float, lr: float) -> None:
         if not self._rows:

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from itertools import count
 from typing import Any
 
 import pytest
 import torch
 from torch import Tensor
 
+from engine.event_lines import events_of, lines_of
 from engine.events import AnyEvent, MetricsLogged
 from engine.meters import Meter, NotFinite, to_floats
 from engine.tasks.base import Observation, Task
@@ -82,6 +84,23 @@ def test_rows_of_an_old_run_cover_more(monkeypatch: pytest.MonkeyPatch) -> None:
     assert all(value == float(f"{value:.7g}") for row in rows for value in row.values.values() if value is not None)
     assert sum(row.steps * (row.values["train/loss"] or 0) for row in rows) == pytest.approx(sum(losses), rel=1e-6)
     assert run(losses, step_s=0.25, log_every=1)[-1].steps == 1
+
+
+def test_rows_of_an_old_run_that_were_asked_for_share_lines(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("engine.meters.ROWS_WHEN_OLD", 100)
+    monkeypatch.setattr("time.time", count(0.0, 0.5).__next__)
+    handed: list[list[bytes]] = []
+    meter = Meter(Echo(), 10, 1, lambda *rows: handed.append(lines_of(rows)))
+    meter.restart(0.0)
+    for step in range(1, 1001):
+        meter.add({"loss": torch.tensor(float(step))}, step, step * 0.25, 0.1)
+    meter.flush_all(1000, 250.0, 0.1)
+    assert {len(lines) for lines in handed} == {1}
+    rows = [row for (line,) in handed for row in events_of(line)]
+    assert [(row.step, row.steps, row.values["train/loss"]) for row in rows] == [(n, 1, n) for n in range(1, 1001)]
+    by_line = [len(list(events_of(line))) for (line,) in handed]
+    assert by_line[:100] == [1] * 100
+    assert max(by_line) == 10
 
 
 def test_what_is_asked_for_is_handed_on_however_old_a_run_is(monkeypatch: pytest.MonkeyPatch) -> None:
