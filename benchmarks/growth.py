@@ -1,10 +1,11 @@
 """Cost as work grows: `python -m benchmarks.growth [--quick] [--steps N]`.
 
 Logs are written as an engine writes them, with heartbeats, epochs and evaluations among their rows: a row for every
-step, 80 a second, of which those of a fifth of a second share lines; and rows each for itself, as automatic ones are.
-They are read beside the real application, headless, in processes of their own: the time until all is known, five times;
-the longest that the event loop was kept from its turn, five times more, since asking for a turn a thousand times a
-second takes time as well; and they are shown by it: the memory of the process. A redraw is measured from a new row to
+step, 80 a second, of which those of a fifth of a second share lines; a row for every step of 0.2 s, which share lines
+as the run grows older; and rows each for itself, as engines wrote those before December 2026. They are read beside the
+real application, headless, in processes of their own: the time until all is known, five times; the longest that the
+event loop was kept from its turn, five times more, since asking for a turn a thousand times a second takes time as
+well; and they are shown by it: the memory of the process. A redraw is measured from a new row to
 the finished lines of a chart, in seconds of the thread, medians of 50, in three rounds in turns; a run of 1,000 rows
 has fewer points than a chart shows of any longer one, hence a quicker picture. For a day of logging real presets train
 for a while as in a run that takes a day, and what they log from their fifth second on goes on for a day; as an engine
@@ -26,8 +27,11 @@ import sys
 import tempfile
 import time
 from collections.abc import Awaitable, Callable, Iterator
+from enum import Enum
 from pathlib import Path
 from typing import Any
+
+from msgspec.structs import replace
 
 from benchmarks.made_logs import started
 from benchmarks.memory import MIB, SIZE, Rows, over_steps, over_time, reached, resident_bytes
@@ -40,8 +44,16 @@ from engine.schema import overlay, validate
 from presets import load_preset
 
 DAY_S = 86_400
-FLUSH_S = 0.2
-"""As in engine/meters.py of runs that are no longer young; it brings torch, which processes that open runs must not."""
+FLUSH_S, ROWS_WHEN_OLD, HEARTBEAT_EVERY_S = 0.2, 100_000, 2.0
+"""As in engine/meters.py and engine/session.py; these bring torch, which processes that open runs must not."""
+
+
+class Sort(Enum):
+    """Which rows a log has."""
+
+    EVERY_STEP = "a row for every step"
+    SLOW = "a row for every step of 0.2 s"
+    ALONE = "each row for itself"
 
 
 def main() -> None:
@@ -58,8 +70,7 @@ def main() -> None:
     share = 10 if args.quick else 1
     with tempfile.TemporaryDirectory() as runs:
         rows = [
-            *_opening(Path(runs), 1_000_000 // share, together=True),
-            *_opening(Path(runs), 1_000_000 // share, together=False),
+            *(row for sort in Sort for row in _opening(Path(runs), 1_000_000 // share, sort)),
             *_redrawing(Path(runs), [1000, 10_000, 1_000_000 // share]),
             *_logging(Path(runs), 45 // share),
             *(over_steps(Path(runs), args.steps) if args.steps else over_time(Path(runs), 100 // share)),
@@ -71,16 +82,16 @@ def main() -> None:
 # -- a long log ----------------------------------------------------------------------------------------------------
 
 
-def _opening(runs: Path, count: int, together: bool) -> Rows:
-    folder = write_run(runs, count, together)
+def _opening(runs: Path, count: int, sort: Sort) -> Rows:
+    folder = write_run(runs, count, sort)
     megabytes = (folder.path / "events.jsonl").stat().st_size / 1e6
     took_s, longest_s = (
         statistics.median(_in_process(what, folder, count)["seconds"] for _ in range(5)) for what in ("open", "wait")
     )
     shown = _in_process("show", folder, count)
     resident = shown["resident_bytes"] / MIB
-    sort, longest_ms = "a row for every step" if together else "each row for itself", longest_s * 1e3
-    what = f"log of {count:,} rows, {sort}, {megabytes:.0f} MB"
+    longest_ms = longest_s * 1e3
+    what = f"log of {count:,} rows, {sort.value}, {megabytes:.0f} MB"
     beside = f"{shown['before_bytes'] / MIB:.0f} MiB before"
     return [
         reached(f"{what}: read, and all of it known", f"{took_s:.2f} s", "1 s", took_s < 1),
@@ -103,41 +114,48 @@ def _redrawing(runs: Path, counts: list[int]) -> Rows:
     return rows
 
 
-def write_run(runs: Path, count: int, together: bool = True) -> RunFolder:
+def write_run(runs: Path, count: int, sort: Sort = Sort.EVERY_STEP) -> RunFolder:
     """A run whose log has `count` rows of two metrics, heartbeats, epochs and evaluations among them; made once.
 
     Args:
         runs: Where the run goes.
         count: How many rows.
-        together: Whether they are handed on as those of every step are, or one by one as automatic ones.
+        sort: Of rows.
     """
-    name = f"rows-{count}" + "-alone" * (not together)
+    name = f"rows-{count}-{sort.name.lower()}"
     if (runs / name).exists():
         return RunFolder(runs / name)
     folder = create_run(runs, load_preset("mnist-mlp").config, Path("data"), name)
     with (folder.path / "events.jsonl").open("wb") as file:
-        file.writelines(line + b"\n" for line in lines_of(_events(count, FLUSH_S if together else 0.0)))
+        file.writelines(line + b"\n" for line in lines_of(_events(count, sort)))
     return folder
 
 
-def _events(count: int, flush_s: float) -> Iterator[ev.AnyEvent]:
-    """What happens in a run of so many rows, which are logged so many seconds apart."""
-    began_at, draw = 1_760_000_000.0, random.Random(1)
+def _events(count: int, sort: Sort) -> Iterator[ev.AnyEvent]:
+    """What happens in a run of so many rows."""
+    began_at, step_s, draw = 1_760_000_000.0, 0.2 if sort is Sort.SLOW else 0.0125, random.Random(1)
+    handed_on_s = beat_s = 0.0
+    waiting: list[ev.MetricsLogged] = []
     yield started(began_at, 1000, max(1, count // 1000))
     for step in range(1, count + 1):
-        elapsed_s = round(step * 0.0125, 4)
-        at, share = began_at + (elapsed_s // flush_s * flush_s if flush_s else elapsed_s), step / count
+        elapsed_s, share, epoch = round(step * step_s, 4), step / count, step // 1000
+        at = round(began_at + elapsed_s, 3)
         loss = float(f"{2.3 * math.exp(-3 * share) + 0.1 * draw.random():.7g}")
         accuracy = float(f"{min(1.0, 0.1 + 0.85 * share + 0.05 * draw.random()):.7g}")
         values: dict[str, float | None] = {"train/loss": loss, "train/accuracy": accuracy}
-        yield ev.MetricsLogged(step=step, at=round(at, 3), steps=1, elapsed_s=elapsed_s, lr=0.1, values=values)
-        if step % 160 == 0:
-            yield ev.Heartbeat(step=step, at=round(at, 3), memory_bytes=400_000_000 + step, cpu_percent=99.5)
+        waiting.append(ev.MetricsLogged(step=step, steps=1, elapsed_s=elapsed_s, lr=0.1, values=values))
+        least_s = 0.0 if sort is Sort.ALONE else max(FLUSH_S, elapsed_s / ROWS_WHEN_OLD)
+        if elapsed_s - handed_on_s < least_s - 1e-6 and step % 1000 and step < count:
+            continue
+        yield from (replace(row, at=at) for row in waiting)
+        waiting, handed_on_s = [], elapsed_s
+        if elapsed_s - beat_s >= HEARTBEAT_EVERY_S:
+            beat_s = elapsed_s
+            yield ev.Heartbeat(step=step, at=at, memory_bytes=400_000_000 + step, cpu_percent=99.5)
         if step % 1000 == 0:
             held_out: dict[str, float | None] = {"val/loss": loss, "val/accuracy": accuracy}
-            epoch = step // 1000
-            yield ev.EpochEnded(step=step, at=round(at, 3), epoch=epoch, elapsed_s=elapsed_s)
-            yield ev.Evaluated(step=step, at=round(at, 3), epoch=epoch, elapsed_s=elapsed_s, values=held_out)
+            yield ev.EpochEnded(step=step, at=at, epoch=epoch, elapsed_s=elapsed_s)
+            yield ev.Evaluated(step=step, at=at, epoch=epoch, elapsed_s=elapsed_s, values=held_out)
 
 
 def _in_process(what: str, folder: RunFolder, count: int) -> dict[str, float]:
@@ -294,8 +312,7 @@ SETTLED_S = 4.0
 
 
 def _logging(runs: Path, seconds: int) -> Rows:
-    from engine.figure_studio import AGE_RATIO  # these bring torch
-    from engine.meters import ROWS_WHEN_OLD
+    from engine.figure_studio import AGE_RATIO  # brings torch
 
     rows = []
     for name in PRESETS:

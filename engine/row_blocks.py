@@ -32,6 +32,7 @@ RETRY_AFTER = 15
 """So many blocks are not tried as tables after one that was none: most often those after it are none either."""
 MOST_KEYS = 64
 """Rows of more metrics are taken one by one."""
+_AT, _STEP = attrgetter("at"), attrgetter("step")
 
 
 class BlockDecoder:
@@ -160,8 +161,8 @@ def _stretch(columns: Columns, begin: int, end: int, beats: list[ev.Heartbeat]) 
     rows = slice(begin, end)
     item = Rows(
         events=end - begin + len(beats),
-        at=max([float(columns.at[rows].max()), *(beat.at for beat in beats)]),
-        step=max([int(columns.steps[rows].max()), *(beat.step for beat in beats)]),
+        at=max([float(columns.at[rows].max()), *map(_AT, beats)]),
+        step=max([int(columns.steps[rows].max()), *map(_STEP, beats)]),
         heartbeat=beats[-1] if beats else None,
         steps=array("q", columns.steps[rows].tobytes()),
         elapsed_s=array("d", columns.elapsed_s[rows].tobytes()),

@@ -7,11 +7,18 @@ from pathlib import Path
 import pytest
 
 from benchmarks import growth
+from engine import meters, session
 from engine.run_state import RunState
 
 
-def test_a_log_is_written_as_an_engine_would(tmp_path: Path) -> None:
-    folder = growth.write_run(tmp_path, 2000)
+def test_times_are_those_of_the_engine() -> None:
+    there = (meters.FLUSH_WHEN_OLD_S, meters.ROWS_WHEN_OLD, session.HEARTBEAT_EVERY_S)
+    assert there == (growth.FLUSH_S, growth.ROWS_WHEN_OLD, growth.HEARTBEAT_EVERY_S)
+
+
+@pytest.mark.parametrize("sort", growth.Sort)
+def test_a_log_is_written_as_an_engine_would(sort: growth.Sort, tmp_path: Path) -> None:
+    folder = growth.write_run(tmp_path, 2000, sort)
     reader, state = folder.read_history(), RunState()
     state.apply_all(reader.read_all())
     assert reader.damages == []
