@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import gc
 import os
-import shutil
 import signal
 import threading
 import time
@@ -173,7 +172,8 @@ class DltuiApp(KeysInOrder):
         try:
             self.launcher.spawn(folder)
         except OSError as error:
-            shutil.rmtree(folder.path, ignore_errors=True)
+            with suppress(OSError, RunFolderError):
+                folder.discard()
             raise RunFolderError(f"can't start a process to train in: {error.strerror}") from None
         self._push_run(folder)
         return folder

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import json
-import shutil
 import signal
 import sys
 import time
 from argparse import Namespace
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, NamedTuple, Protocol
 
@@ -16,7 +16,7 @@ import tomlkit
 
 from engine import events as ev
 from engine.places import data_dir, expanded
-from engine.run_folder import RunFolder, create_run, find_run
+from engine.run_folder import RunFolder, RunFolderError, create_run, find_run
 from engine.run_report import report
 from engine.run_state import RunState
 from engine.run_summary import status_of
@@ -62,7 +62,8 @@ def train(args: Namespace) -> int:
         try:
             return _train_detached(folder, args.json)
         except _NoProcess as error:
-            shutil.rmtree(folder.path, ignore_errors=True)
+            with suppress(OSError, RunFolderError):
+                folder.discard()
             raise CommandError(f"no process can be started to train in: {error}", 1) from None
     train_in_foreground = _import_engine()
     return train_in_foreground(create_run(args.runs, request.config, data, args.name), args.json, is_new=True)
