@@ -197,12 +197,13 @@ def _beside_application(
     folder: RunFolder, count: int, measure: Callable[[Callable[[], Awaitable[None]]], Awaitable[float]]
 ) -> dict[str, float]:
     import tui.screens.run  # noqa: F401 - as an application has that is open for a moment
-    from tui.app import make_app
+    from tui.app import make_app, tame_garbage_collection
     from tui.run_follower import RunFollower
 
     async def in_application() -> dict[str, float]:
         async with make_app(folder.path.parent, Path("data"), warm=False).run_test(size=SIZE) as pilot:
             await pilot.pause(0.5)
+            tame_garbage_collection()  # as an application does that has a terminal
             follower = RunFollower(folder)
 
             async def read() -> None:

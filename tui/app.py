@@ -65,7 +65,7 @@ def make_app(
     return DltuiApp(runs, data, open_run, warm, clock, launcher or Launcher())
 
 
-def _tame_garbage_collection() -> None:
+def tame_garbage_collection() -> None:
     """Keep the collector from looking through every widget and import while somebody types: that took up to 0.3 s."""
     gc.freeze()
     gc.set_threshold(10_000, 50, 100)
@@ -139,7 +139,7 @@ class DltuiApp(KeysInOrder):
             self.set_timer(FURNISH_LATER_S, self._furnish_home)
         self.set_interval(HOST_CHECK_S, self._report_dead_hosts)
         if not self.is_headless:
-            self.call_after_refresh(_tame_garbage_collection)
+            self.call_after_refresh(tame_garbage_collection)
         if self._warm and self.opening is None:
             self.call_after_refresh(self._warm_up)
         elif self._warm:  # who comes to see a run starts none soon, and wants both cores now
