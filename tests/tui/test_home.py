@@ -325,7 +325,7 @@ async def test_deleting_asks_first(app: DltuiApp, scripted_runs: list[RunFolder]
         await pilot.press("d", "y")
         await until(lambda: not (runs / "digits-mlp-1").exists())
         await until(lambda: "digits-mlp-1" not in shown_runs(app))
-    assert not [path for path in runs.iterdir() if path.name.startswith(".deleted")]
+        await until(lambda: not [path for path in runs.iterdir() if path.name.startswith(".")])
 
 
 async def test_a_run_in_use_is_not_deleted(app: DltuiApp, scripted_runs: list[RunFolder], runs: Path) -> None:
