@@ -2,16 +2,16 @@
 
 Logs are written as an engine writes them, with heartbeats, epochs and evaluations among their rows: a row for every
 step, 80 a second, of which those of a fifth of a second share lines; a row for every step of 0.2 s, which share lines
-as the run grows older; and rows each for itself, as engines wrote those before December 2026. They are read beside the
-real application, headless, in processes of their own: the time until all is known, five times; the longest that the
-event loop was kept from its turn, five times more, since asking for a turn a thousand times a second takes time as
-well; and they are shown by it: the memory of the process. A redraw is measured from a new row to
-the finished lines of a chart, in seconds of the thread, medians of 50, in three rounds in turns; a run of 1,000 rows
-has fewer points than a chart shows of any longer one, hence a quicker picture. For a day of logging real presets train
-for a while as in a run that takes a day, and what they log from their fifth second on goes on for a day; as an engine
-grows older pictures are drawn less often and rows cover more, as engine/figure_studio.py and engine/meters.py say.
-Memory over many steps is that of an engine that trains linear-regression-synthetic with automatic rows, and of a
-headless application that shows it meanwhile.
+as the run grows older; and rows each for itself, as engines wrote those before December 2026. They are read beside
+the real application, headless, in processes of their own: the time until all is known, five times; the longest that
+the event loop was kept from its turn, five times more, since asking for a turn a thousand times a second takes time
+as well; and they are shown by it: the memory of the process. A redraw is measured from a new row to the finished
+lines of a chart, in seconds of the thread, medians of 50, in three rounds in turns; a run of 1,000 rows has fewer
+points than a chart shows of any longer one, hence a quicker picture. For a day of logging real presets train for a
+while as in a run that takes a day, and what they log from their fifth second on goes on for a day; as an engine grows
+older pictures are drawn less often and rows cover more, as engine/figure_studio.py and engine/meters.py say. Memory
+over many steps is that of an engine that trains linear-regression-synthetic with automatic rows, and of a headless
+application that shows it meanwhile.
 """
 
 from __future__ import annotations

@@ -44,11 +44,7 @@ class Track:
     def table(self) -> Table:
         """All of them."""
         if self._parts:
-            parts, self._parts = self._parts, []
-            self._table.steps.frombytes(b"".join([part.steps for part in parts]))
-            self._table.elapsed_s.frombytes(b"".join([part.elapsed_s for part in parts]))
-            for key, column in self._table.values.items():
-                column.frombytes(b"".join([part.values[key] for part in parts]))
+            self._put_together()
         return self._table
 
     def add(self, step: int, elapsed_s: float, values: Mapping[str, float | None]) -> None:
@@ -64,7 +60,14 @@ class Track:
         """Add rows which nobody changes any more; they may have more metrics than these."""
         self._parts.append(part)
         if len(self._parts) >= PARTS_KEPT:
-            _ = self.table
+            self._put_together()
+
+    def _put_together(self) -> None:
+        parts, self._parts = self._parts, []
+        self._table.steps.frombytes(b"".join([part.steps for part in parts]))
+        self._table.elapsed_s.frombytes(b"".join([part.elapsed_s for part in parts]))
+        for key, column in self._table.values.items():
+            column.frombytes(b"".join([part.values[key] for part in parts]))
 
     def part(self, keys: Sequence[str]) -> Track:
         """Take the metrics `keys` out, into a track of their own."""
@@ -142,8 +145,9 @@ class SeriesBook(Mapping[str, Series]):
 
     def extend(self, steps: array[int], elapsed_s: array[float], values: dict[str, array[float]]) -> None:
         """Add rows, in columns of equal length that nobody changes any more; they may not lie before the last."""
+        part = Table(steps, elapsed_s, values)
         for track in self._tracks(tuple(values)):
-            track.extend(Table(steps, elapsed_s, values))
+            track.extend(part)
 
     def cut(self, step: int) -> list[str]:
         """Forget what lies after `step`; the keys of what lost any."""

@@ -87,14 +87,11 @@ def test_events(
     measured("slowest damaged file, events", watch.slowest_s)
 
 
-def test_events_of_absurd_values(
-    copy: RunFolder, request: pytest.FixtureRequest, times: Times, tally: Tally, measured: Measured
-) -> None:
+def test_events_of_absurd_values(copy: RunFolder, times: Times, tally: Tally, measured: Measured) -> None:
     path, watch, count = copy.path / "events.jsonl", Watch(), times(100, 10_000)
 
     @settings(
         max_examples=count,
-        derandomize=not request.config.getoption("--torture"),
         database=None,
         phases=[Phase.explicit, Phase.generate],
         suppress_health_check=list(HealthCheck),
