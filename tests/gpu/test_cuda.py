@@ -1,4 +1,6 @@
-"""What only a CUDA device can show. Run with `pytest tests/gpu` on a box that has one."""
+"""Training on a CUDA device: `pytest tests/gpu` on a box that has one. Elsewhere a pretended one takes its place
+(tests/pretended), so that what is run there for the first time has been run before; only what it can't show is skipped.
+"""
 
 from __future__ import annotations
 
@@ -11,22 +13,28 @@ import pytest
 import torch
 
 from engine import events as ev
+from engine import stepping
 from engine.batches import Batches
 from engine.commands import SetLearningRate
 from engine.data import load_data
 from engine.run_folder import create_run
 from engine.run_state import RunState
-from engine.schema import RunConfig
-from engine.stepping import EAGER_FIRST, NOT_REPLAYED, Stepping
+from engine.schema import RunConfig, overlay, validate
+from engine.stepping import NOT_REPLAYED, Stepping
 from engine.tasks import Observation, Task, build_task
 from presets import load_preset
-from tests.engine.helpers import collect, config, make_run, recorded, stop_at
+from tests.engine.helpers import collect, config, last_weights, make_run, recorded, same_bits, stop_at
 from tests.engine.user_code import NET, custom, write
 
 os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # as runs have it, before the first product
 
-pytestmark = [pytest.mark.gpu, pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")]
+pytestmark = [pytest.mark.gpu]
+needs_cuda = pytest.mark.needs_cuda
+PRECISIONS = ("fp32", pytest.param("bf16", marks=needs_cuda))  # a pretended device has no autocast
+MORE_STEPS = 40 if torch.cuda.is_available() else 8
+"""Taken after a capture."""
 
+DEVICE = torch.device("cuda", 0)
 ON_CUDA: dict[str, Any] = {"trainer": {"device": "cuda", "epochs": 20}}
 
 
@@ -37,7 +45,8 @@ async def test_auto_takes_the_gpu_and_says_so() -> None:
     assert isinstance(events[-1], ev.RunFinished)
 
 
-@pytest.mark.parametrize("precision", ["fp32", "bf16"])
+@needs_cuda  # or of minutes
+@pytest.mark.parametrize("precision", PRECISIONS)
 async def test_spiral_relu_reaches_its_outcome(precision: str) -> None:
     preset = load_preset("spiral-relu").config
     trainer = preset.trainer.model_copy(update={"device": "cuda", "precision": precision})
@@ -56,8 +65,9 @@ async def test_a_run_can_be_stopped_and_resumed(tmp_path: Path) -> None:
 
 PRESETS = ("spiral-relu", "linear-regression-synthetic", "xor", "linear-regression-scratch", "rnn-hello")
 DIGITS: dict[str, Any] = {"data": {"kind": "digits", "flip": True, "rotate": 10}, "trainer": {"batch_size": 256}}
+CNN = {"kind": "cnn", "channels": [4, 8], "kernel": 3, "padding": "same", "norm": "batch", "hidden": [32]}
 SYSTEMS: dict[str, dict[str, Any]] = {
-    "cnn": {**DIGITS, "model": {"kind": "cnn", "kernel": 3, "padding": "same", "norm": "batch", "hidden": [32]}},
+    "cnn": {**DIGITS, "model": CNN},
     "gan": {**DIGITS, "task": {"kind": "gan"}, "model": {"kind": "dcgan", "ngf": 16, "ndf": 16}},
     **{
         f"lstm-{cell}": {
@@ -90,11 +100,11 @@ def test_a_step_does_not_wait_for_the_device(name: str, tmp_path: Path) -> None:
     device = torch.device(whole.trainer.device)
     task = build_task(whole, load_data(whole.data, 0, tmp_path).to(device), device)
     task.set_lr(whole.optimizer.lr)
-    batches = list(Batches(task.data, whole.trainer.batch_size, 0, shuffle=True).epoch(0))
-    task.train_step(*batches[0])
+    batches = Batches(task.data, whole.trainer.batch_size, 0, shuffle=True)
+    task.train_step(*next(iter(batches.epoch(0))))
     torch.cuda.set_sync_debug_mode("error")
     try:
-        for inputs, targets in batches:
+        for inputs, targets in batches.epoch(1):
             task.train_step(inputs, targets)
     finally:
         torch.cuda.set_sync_debug_mode("default")
@@ -105,16 +115,15 @@ OPTIMIZERS = ("sgd", "adam", "adamw", "rmsprop", "nadam", "radam", "adagrad")
 
 def steps_of(whole: RunConfig, data: Path, epochs: int) -> tuple[list[float], list[str], Task]:
     """Losses (or what else comes first) of a task's steps at a rate that falls, and what was said about graphs."""
-    device = torch.device("cuda", 0)
-    task = build_task(whole, load_data(whole.data, 0, data).to(device), device)
+    task = build_task(whole, load_data(whole.data, 0, data).to(DEVICE), DEVICE)
     lines = list[str]()
     batches = Batches(task.data, whole.trainer.batch_size, 0, shuffle=True)
-    stepping = Stepping(task, batches.batch_size, lines.append)
+    steps = Stepping(task, batches.batch_size, lines.append)
     torch.manual_seed(0)
     seen = list[Observation]()
     for epoch in range(epochs):
-        stepping.set_lr(whole.optimizer.lr / (1 + epoch / epochs))
-        seen += [stepping.take(*batch) for batch in batches.epoch(epoch)]
+        steps.set_lr(whole.optimizer.lr / (1 + epoch / epochs))
+        seen += [steps.take(*batch) for batch in batches.epoch(epoch)]
     losses = [next(iter(task.measure([observation]).values())) for observation in seen]
     return torch.stack(losses).tolist(), lines, task
 
@@ -124,12 +133,18 @@ def with_graph(whole: RunConfig, wish: str) -> RunConfig:
 
 
 def enough_epochs(whole: RunConfig, data: Path) -> int:
-    """For some forty steps more than are taken before a capture."""
+    """For some steps more than are taken before a capture."""
     loaded = load_data(whole.data, 0, data)
-    return 1 + (EAGER_FIRST + 40) // len(Batches(loaded, whole.trainer.batch_size, 0, shuffle=True))
+    return 1 + (stepping.EAGER_FIRST + MORE_STEPS) // len(Batches(loaded, whole.trainer.batch_size, 0, shuffle=True))
 
 
-@pytest.mark.parametrize("precision", ["fp32", "bf16"])
+def about(losses: list[float], name: str, precision: str = "fp32") -> Any:
+    """Two networks that train against each other drift apart faster than one by itself."""
+    is_exact = precision == "fp32" and name != "gan"
+    return pytest.approx(losses, rel=0.005, abs=0.002) if is_exact else pytest.approx(losses, rel=0.05, abs=0.02)
+
+
+@pytest.mark.parametrize("precision", PRECISIONS)
 @pytest.mark.parametrize("name", [*PRESETS, *SYSTEMS])
 def test_replayed_steps_train_as_eager_ones_do(name: str, precision: str, tmp_path: Path) -> None:
     write_reviews(tmp_path)
@@ -141,7 +156,7 @@ def test_replayed_steps_train_as_eager_ones_do(name: str, precision: str, tmp_pa
     assert nothing == []
     assert len(lines) == 1
     assert lines[0].startswith("steps are replayed as a CUDA graph")
-    assert replayed == pytest.approx(eager, rel=0.05, abs=0.02)
+    assert replayed == about(eager, name, precision)
 
 
 @pytest.mark.parametrize("kind", OPTIMIZERS)
@@ -154,7 +169,7 @@ def test_every_rule_that_can_be_is_captured(kind: str, tmp_path: Path) -> None:
     if kind == "adagrad":  # fused on CUDA in newer versions of torch only, and else it can't be
         can_be = f"{can_be}|{NOT_REPLAYED} Adagrad reads its learning rate on the host"
     assert re.match(can_be, lines[0]), lines
-    assert replayed == pytest.approx(eager, rel=0.05, abs=0.02)
+    assert replayed == about(eager, kind)
 
 
 def test_what_cannot_be_captured_is_taken_step_by_step_and_told_of_once(tmp_path: Path) -> None:
@@ -175,6 +190,7 @@ def test_what_cannot_be_captured_is_taken_step_by_step_and_told_of_once(tmp_path
         assert torch.cuda.current_stream() == stream
 
 
+@needs_cuda
 def test_what_a_capture_that_breaks_off_held_is_given_back(tmp_path: Path) -> None:
     breaking = NET.replace("return self.output(", "torch.cuda.synchronize(); return self.output(")
     whole = custom(write(tmp_path, breaking), trainer={"device": "cuda", "cuda_graph": "on", "epochs": 40})
@@ -188,25 +204,26 @@ def test_what_a_capture_that_breaks_off_held_is_given_back(tmp_path: Path) -> No
 
 def test_a_replayed_step_does_not_wait_for_the_device(tmp_path: Path) -> None:
     whole = on_cuda("spiral-relu")
-    _, lines, task = steps_of(whole, tmp_path, EAGER_FIRST)
-    batches = Batches(task.data, whole.trainer.batch_size, 0, shuffle=True)
-    stepping, batch = Stepping(task, batches.batch_size, lines.append), next(iter(batches.epoch(0)))
-    for _ in range(EAGER_FIRST + 1):
-        stepping.take(*batch)
+    task, lines = build_task(whole, load_data(whole.data, 0, tmp_path).to(DEVICE), DEVICE), list[str]()
+    batches = Batches(task.data, 100, 0, shuffle=True)
+    steps = Stepping(task, batches.batch_size, lines.append)
+    for epoch in range(1 + stepping.EAGER_FIRST // len(batches)):
+        for batch in batches.epoch(epoch):
+            steps.take(*batch)
     torch.cuda.set_sync_debug_mode("error")
     try:
-        for number in range(10):
-            stepping.set_lr(0.1 / (1 + number))
-            stepping.take(*batch)
+        for number, batch in enumerate(batches.epoch(9)):
+            steps.set_lr(0.1 / (1 + number))
+            steps.take(*batch)
     finally:
         torch.cuda.set_sync_debug_mode("default")
     assert len(lines) == 1
 
 
 async def test_a_replayed_run_is_steered_stopped_and_resumed(tmp_path: Path) -> None:
-    folder = make_run(tmp_path, trainer={"device": "cuda", "epochs": 60, "cuda_graph": "on"})
+    folder = make_run(tmp_path, trainer={"device": "cuda", "epochs": 30, "cuda_graph": "on"})
     folder.ask(SetLearningRate(0.004))
-    await stop_at(folder, 200)
+    await stop_at(folder, 100)
     events = await collect(folder.config(), folder)
     assert isinstance(events[-1], ev.RunFinished)
     rows = [event for event in recorded(folder) if isinstance(event, ev.MetricsLogged)]
@@ -216,7 +233,7 @@ async def test_a_replayed_run_is_steered_stopped_and_resumed(tmp_path: Path) -> 
     assert sum(line.startswith("steps are replayed as a CUDA graph") for line in lines) == 2
 
 
-@pytest.mark.parametrize("precision", ["fp32", "bf16"])
+@pytest.mark.parametrize("precision", PRECISIONS)
 @pytest.mark.parametrize("name", SYSTEMS)
 async def test_every_system_trains_to_its_end(name: str, precision: str, tmp_path: Path) -> None:
     write_reviews(tmp_path)
@@ -230,6 +247,7 @@ async def test_every_system_trains_to_its_end(name: str, precision: str, tmp_pat
     assert not [line for line in state.lines if line.level != "info"]
 
 
+@needs_cuda
 async def test_out_of_memory_names_a_batch_size_that_fits() -> None:
     """With a wide network, and all rows in one batch: the activations of one layer alone are larger than any GPU."""
     free_bytes, _ = torch.cuda.mem_get_info()
@@ -248,11 +266,65 @@ async def test_out_of_memory_names_a_batch_size_that_fits() -> None:
     assert isinstance((await collect(config(**wide)))[-1], ev.RunFinished)
 
 
+RESUMED: dict[str, Any] = {
+    "eager": {"trainer": {"cuda_graph": "off"}},
+    "replayed": {},
+    "replayed, with momentum": {"optimizer": {"kind": "sgd", "lr": 0.1, "momentum": 0.9}},
+}
+
+
+@pytest.mark.parametrize("name", RESUMED)
+async def test_a_resumed_run_comes_to_the_same_bits(name: str, tmp_path: Path) -> None:
+    over = overlay(RESUMED[name], {"trainer": {"device": "cuda", "epochs": 20, "deterministic": True}})
+    unbroken, broken = make_run(tmp_path / "unbroken", **over), make_run(tmp_path / "broken", **over)
+    await collect(unbroken.config(), unbroken)
+    await stop_at(broken, 70)
+    assert isinstance((await collect(broken.config(), broken))[-1], ev.RunFinished)
+    assert same_bits(last_weights(unbroken), last_weights(broken))
+
+
+def losses_of(events: list[ev.AnyEvent]) -> list[float | None]:
+    return [value for event in events if isinstance(event, ev.Evaluated) for value in event.values.values()]
+
+
+@pytest.mark.parametrize("name", ["linear-regression-synthetic", "xor", "cnn", "lstm-by-hand"])
+async def test_a_run_does_what_it_does_on_a_cpu(name: str, tmp_path: Path) -> None:
+    write_reviews(tmp_path)
+    whole = on_cuda(name)
+    found = {}
+    for device in ("cpu", "cuda"):
+        trainer = whole.trainer.model_copy(update={"device": device, "epochs": 3})
+        folder = create_run(tmp_path / device, whole.model_copy(update={"trainer": trainer}), tmp_path)
+        events = await collect(folder.config(), folder)
+        found[device] = losses_of(events)
+        assert [event for event in events if isinstance(event, ev.FigureDrawn)]
+    assert found["cuda"]
+    assert found["cuda"] == pytest.approx(found["cpu"], rel=0.02, abs=0.02)
+
+
+async def test_data_that_does_not_fit_there_is_sent_in_pieces(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch.cuda, "mem_get_info", lambda *_: (1000, 1000))
+    events = await collect(config(trainer={"device": "cuda", "cuda_graph": "off"}))
+    assert isinstance(events[-1], ev.RunFinished)
+    assert any("stays in main memory" in event.text for event in events if isinstance(event, ev.LineLogged))
+
+
+@pytest.mark.parametrize(("wish", "kind"), [("skip", ev.StepSkipped), ("halve", ev.RolledBack)])
+async def test_numbers_that_are_not_finite_are_seen_to(wish: str, kind: type) -> None:
+    whole = load_preset("regression-1d").config.model_dump(mode="json")
+    over = {
+        "optimizer": {"kind": "sgd", "lr": 100},
+        "trainer": {"device": "cuda", "on_nonfinite": wish, "epochs": 6, "log_every": 1},
+    }
+    assert any(isinstance(event, kind) for event in await collect(validate(overlay(whole, over))))
+
+
 async def test_a_deterministic_run_trains_to_its_end() -> None:
     events = await collect(config(trainer={"device": "cuda", "deterministic": True}))
     assert isinstance(events[-1], ev.RunFinished)
 
 
+@needs_cuda
 async def test_heartbeats_tell_the_gpu_memory() -> None:
     events = await collect(config(trainer={"device": "cuda", "epochs": 20_000}))
     beats = [event for event in events if isinstance(event, ev.Heartbeat)]
