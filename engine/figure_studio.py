@@ -55,7 +55,8 @@ class FigureStudio:
         self._sample = _taken(split, self._lot).to(task.device)
         self._outputs: Outputs = NO_OUTPUTS
         _remove_drafts(folder)
-        self._rows_per_s = 0.0
+        self._on_cuda = task.device.type == "cuda"
+        self._is_warm, self._rows_per_s = not self._on_cuda, 0.0
         self._began_s = time.perf_counter()
         self._due_at_s = 0.0
         self._drawn_step = -1
@@ -82,19 +83,29 @@ class FigureStudio:
         (answered, outputs), self._outputs = self._outputs, NO_OUTPUTS
         if step == self._drawn_step:
             return
+        if self._on_cuda:
+            torch.cuda.synchronize(self._task.device)  # what steps have still to do is no time of the drawing's
         began_s = time.perf_counter()
         self._drawn_step = step
         is_known = answered == step and 0 < sum(piece.numel() for piece in outputs) <= MOST_NUMBERS
-        rows = min(len(self._sample), max(FEWEST_ROWS, int(budget_s * self._rows_per_s)))
+        rows = min(len(self._sample), max(FEWEST_ROWS, self._affordable(budget_s)))
         with self._told_once(step), undisturbed_random_states(self._task.device):
             sample = self._sample_with(torch.cat([*outputs])) if is_known else self._first(rows)
             for figure in self._task.figures(sample):
                 self._store(figure, step)
         now_s = time.perf_counter()
         took_s = now_s - began_s
-        if not is_known:
+        if not self._is_warm:  # kernels were loaded and chosen meanwhile, for seconds: that tells nothing of the next
+            self._is_warm, took_s = True, 0.0
+        elif not is_known:
             self._rows_per_s = rows / took_s
         self._due_at_s = now_s + max(SHORTEST_S, COST_RATIO * took_s, (now_s - self._began_s) / AGE_RATIO)
+
+    def _affordable(self, budget_s: float) -> int:
+        """Rows for which there is time. On CUDA a power of two: sizes that come again, since for each new one torch
+        chooses its convolutions anew."""
+        rows = int(budget_s * self._rows_per_s)
+        return 1 << rows.bit_length() - 1 if self._on_cuda and rows else rows
 
     def _first(self, rows: int) -> Sample:
         return Sample(self._sample.inputs[:rows], self._sample.targets[:rows])

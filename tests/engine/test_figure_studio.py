@@ -19,6 +19,7 @@ from engine.events import AnyEvent, LineLogged
 from engine.figure_studio import COST_RATIO, FEWEST_ROWS, SAMPLE_ROWS, SHORTEST_S, FigureStudio
 from engine.figures import Figure
 from engine.tasks.base import Sample
+from tests.pretended import pretend
 
 
 class Artist:
@@ -64,6 +65,24 @@ def test_a_slow_network_is_drawn_from_fewer_rows(
     studio.draw(3)
     studio.draw(3)
     assert artist.rows == [pytest.approx(rows, rel=0.01) for rows in expected]
+
+
+def test_what_a_gpu_does_only_once_says_nothing_of_the_next_drawing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clock = [100.0]
+    monkeypatch.setattr(figure_studio, "time", SimpleNamespace(perf_counter=lambda: clock[0]))
+    artist: Any = Artist(clock, 0.01)
+    with pretend(monkeypatch):
+        artist.device = torch.device("cuda", 0)
+        rows = Split(torch.zeros(30_000, 1), torch.zeros(30_000))
+        studio = FigureStudio(artist, DataBundle(rows, None, (1,), 1), tmp_path, lambda event: None)
+        studio.draw(0)
+        artist.row_s = 1e-5
+        for step in (1, 2, 3):
+            clock[0] += SHORTEST_S if step == 1 else COST_RATIO * 0.05
+            studio.draw_if_due(step)
+    assert artist.rows == [FEWEST_ROWS, FEWEST_ROWS, 2048, 4096]  # powers of two
 
 
 @pytest.mark.parametrize(("hours", "expected_s"), [(0, SHORTEST_S), (1, SHORTEST_S), (4, 2.0), (24, 12.0)])
