@@ -76,8 +76,9 @@ class Stepping:
             make_plain(self._task.optimizers.values())
             self._task.set_lr(self._lr)
             self._graphs = None
-            self._say(f"{NOT_REPLAYED} {_in_a_line(error)}")
-            free_memory(error, self._task)  # the next step may need what the attempt held
+            reason = _in_a_line(error)
+            free_memory(error, self._task)  # the next step may need what the attempt held, and so may saying it
+            self._say(f"{NOT_REPLAYED} {reason}")
         else:
             self._say(f"steps are replayed as a CUDA graph, captured in {time.perf_counter() - began_s:.2f} s")
 

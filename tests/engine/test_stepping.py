@@ -16,6 +16,7 @@ from torch import Tensor
 
 from engine import commands as cmd
 from engine import events as ev
+from engine import stepping as stepping_module
 from engine import trainer as trainer_module
 from engine.batches import Batches
 from engine.capturable import NotCapturable, make_capturable, make_plain
@@ -143,6 +144,14 @@ def test_what_cannot_be_captured_is_taken_step_by_step_and_told_of_once(breaks: 
     assert_as_eager(task, found, model={"norm": norm})
     assert lines == [f"steps are not replayed as a CUDA graph, because {reason}"]
     assert all(isinstance(group["lr"], float) for rule in task.optimizers.values() for group in rule.param_groups)
+
+
+def test_what_an_attempt_held_is_let_go_before_anything_else_is_done(monkeypatch: pytest.MonkeyPatch) -> None:
+    done: list[str] = []
+    monkeypatch.setattr(stepping_module, "free_memory", lambda error, task: done.append("freed"))
+    task = make_task()
+    losses(task, Stepping(task, 16, lambda line: done.append("said"), StandIn("capture")))
+    assert done == ["freed", "said"]
 
 
 def test_a_rule_that_reads_its_rate_on_the_host_is_not_captured() -> None:
