@@ -31,6 +31,8 @@ def make_capturable(optimizers: Collection[Optimizer], device: torch.device) -> 
             group["lr"] = torch.tensor(float(group["lr"]), dtype=torch.float32, device=device)
             if "capturable" in group:
                 group["capturable"] = True
+        # torch would advise against it at the first step that is taken eagerly, such as an epoch's smaller last one
+        optimizer._warned_capturable_if_run_uncaptured = True
         _move_counts(optimizer, device)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from functools import cache
@@ -31,7 +32,8 @@ class CudaGraphs:
         before = torch.cuda.get_sync_debug_mode()
         try:
             with torch.cuda.stream(stream):
-                torch.cuda.set_sync_debug_mode("error")
+                with warnings.catch_warnings(action="ignore", category=UserWarning):  # that it is a prototype
+                    torch.cuda.set_sync_debug_mode("error")
                 yield
         finally:
             torch.cuda.set_sync_debug_mode(before)
