@@ -8,6 +8,7 @@ from functools import cache
 from itertools import chain
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.nn import Parameter
@@ -36,14 +37,15 @@ def build_optimizers(optimizer: schema.Optimizer, modules: dict[str, nn.Module])
 
 
 def set_lr(optimizers: Iterable[Optimizer], lr: float) -> None:
-    """Let every parameter group learn at `lr` times its own ratio."""
+    """Let every parameter group learn at `lr` times its own ratio, on CUDA in float32: a captured step has no more, and
+    one that is taken eagerly after a resume is to come to the same bits."""
     for optimizer in optimizers:
         for group in optimizer.param_groups:
             value = lr * group.get(LR_RATIO, 1.0)
             if isinstance(group["lr"], Tensor):  # so that a captured graph sees the change
                 group["lr"].fill_(value)
             else:
-                group["lr"] = value
+                group["lr"] = float(np.float32(value)) if group["params"][0].is_cuda else value
 
 
 def load_state(optimizer: Optimizer, state: dict[str, Any]) -> None:

@@ -14,6 +14,7 @@ from torch import nn
 from engine.optimizers import build_optimizers, hidden_matrices, lean_step, load_state, set_lr
 from engine.schema.fields import known_kinds
 from engine.schema.optimizer import Optimizer
+from tests.pretended import pretend
 
 REFERENCES: dict[str, Callable[[Any], torch.optim.Optimizer]] = {
     "sgd": lambda p: torch.optim.SGD(p, 0.1, momentum=0.9, nesterov=True, weight_decay=0.01),
@@ -172,3 +173,10 @@ def test_a_state_from_elsewhere_does_not_bring_its_form_along() -> None:
     assert torch.allclose(train(here, lean_step(foreach)), train(there, lean_step(fused)), atol=1e-6)
     with pytest.raises(ValueError, match="different number of parameter groups"):
         load_state(foreach, {"state": {}, "param_groups": []})
+
+
+def test_on_cuda_rates_are_those_that_a_captured_step_can_have(monkeypatch: pytest.MonkeyPatch) -> None:
+    with pretend(monkeypatch):
+        optimizer = torch.optim.SGD([nn.Parameter(torch.ones(2, device="cuda"))])
+        set_lr([optimizer], 0.1)
+        assert optimizer.param_groups[0]["lr"] == torch.tensor(0.1).item() != 0.1
