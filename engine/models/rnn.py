@@ -44,8 +44,9 @@ class RnnOfLibrary(nn.RNN):
 
     def forward(self, inputs: Tensor) -> Tensor:  # type: ignore[override] # it gives the last state as well
         """(N, T, hidden) states after each step of (N, T, inputs)."""
-        states: Tensor = super().forward(inputs)[0]
-        return states
+        with torch.autocast(inputs.device.type, enabled=False):  # see `LstmOfLibrary`
+            states: Tensor = super().forward(inputs.float())[0]
+            return states
 
 
 class RnnTagger(nn.Module):
