@@ -6,9 +6,9 @@ All train the same model on the same batches, which lie on the device, in turns.
 train; dltui logs, evaluates, draws and saves, in a process of its own as it always does, and all of that counts. The
 table goes to standard output and to docs/benchmarks.md. What can't be measured here is left blank.
 
-A preset takes about three minutes. With --rows each is kept in a file of that folder, and the table has all that lie
-there: where a machine is lent for a few minutes at a time, or has no place to keep a page, measure some presets in each
-go, carry the folder home, and make the table there: --rows DIR --only
+A preset takes three to five minutes, half of that with --repeats 2. With --rows each is kept in a file of that folder,
+and the table has all that lie there: where a machine is lent for a few minutes at a time, or has no place to keep a
+page, measure some presets in each go, carry the folder home, and make the table there: --rows DIR --only
 """
 
 from __future__ import annotations

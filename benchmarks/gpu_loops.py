@@ -7,7 +7,7 @@ import os
 import subprocess
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack
 from itertools import chain, count
 from pathlib import Path
@@ -184,11 +184,22 @@ def dltui(work: Workload, with_screen: bool, settled_s: float = SETTLED_S) -> fl
         end = told[-1] if told else None
         if not isinstance(end, ev.RunFinished):
             raise RuntimeError(f"{work.name} did not finish: {_end_of(errors)}")
-        rows = (event for event in told if isinstance(event, ev.MetricsLogged))
-        first = next((row for row in rows if row.elapsed_s >= settled_s), None)
-        if first is None or first.step == end.step:
+        first = _settled(told, settled_s, end.step)
+        if first is None:
             raise RuntimeError(f"{work.name} was over in {end.elapsed_s:.1f} s, before it had settled")
         return (end.step - first.step) / (end.elapsed_s - first.elapsed_s)
+
+
+def _settled(told: Iterable[ev.AnyEvent], settled_s: float, last_step: int) -> ev.EpochEnded | ev.MetricsLogged | None:
+    """Where to measure from: the first evaluation after `settled_s`, by when the device was through with all steps so
+    far. A row tells when the host was, and is taken where no evaluation is left but that of the end."""
+    settled = [
+        event
+        for event in told
+        if isinstance(event, (ev.EpochEnded, ev.MetricsLogged))
+        if event.elapsed_s >= settled_s and event.step < last_step
+    ]
+    return next((event for event in settled if isinstance(event, ev.EpochEnded)), settled[0] if settled else None)
 
 
 def _end_of(file: BinaryIO) -> str:

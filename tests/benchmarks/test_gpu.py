@@ -10,6 +10,7 @@ import pytest
 
 from benchmarks import gpu, gpu_loops
 from benchmarks.hand_steps import make_step
+from engine import events as ev
 
 SYSTEMS = {
     "spiral-relu": {},
@@ -46,6 +47,17 @@ def test_a_bare_loop_is_timed_and_dltui_for_as_long_as_it_says() -> None:
     assert gpu_loops.dltui(work, with_screen=False, settled_s=0.0) > 0
     with pytest.raises(RuntimeError, match=r"spiral-relu was over in [0-9.]+ s, before it had settled"):
         gpu_loops.dltui(work, with_screen=False, settled_s=60.0)
+
+
+def test_a_run_is_measured_from_an_evaluation_on_if_one_is_left() -> None:
+    def row(step: int) -> ev.MetricsLogged:
+        return ev.MetricsLogged(step=step, elapsed_s=step / 10, values={}, lr=0.1, steps=1)
+
+    evaluated = ev.EpochEnded(step=30, epoch=1, elapsed_s=3.0)
+    end = ev.EpochEnded(step=40, epoch=2, elapsed_s=4.0)
+    assert gpu_loops._settled([row(10), row(25), evaluated, row(35), end], 2.0, 40) is evaluated
+    assert gpu_loops._settled([row(10), row(25), end], 2.0, 40) == row(25)
+    assert gpu_loops._settled([row(10), end], 2.0, 40) is None
 
 
 def test_a_run_that_fails_is_told_of() -> None:
