@@ -23,12 +23,13 @@ from textual.worker import WorkerFailed
 
 from engine.run_folder import RunFolder, RunFolderError, create_run
 from engine.text import plain
+from tui.color_depth import depth_of
 from tui.key_order import KeysInOrder
 from tui.launcher import Launcher
 from tui.parting import parting_words
 from tui.screens.home import HomeScreen
 from tui.settings import load_theme, save_theme
-from tui.themes import THEMES
+from tui.themes import THEMES, themes_for
 
 if TYPE_CHECKING:
     from engine.schema import RunConfig
@@ -122,7 +123,7 @@ class DltuiApp(KeysInOrder):
         self.dead_runs: dict[Path, str] = {}
         """Runs whose hosts, started here, ended before they said anything, with the reason."""
         self._drafts: dict[tuple[str, Path], Draft] = {}
-        for theme in THEMES:
+        for theme in themes_for(depth_of(self.console.color_system)):
             self.register_theme(theme)
         self.theme = load_theme()
 

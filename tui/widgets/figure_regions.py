@@ -18,7 +18,6 @@ HOLLOW = "○△□◇▽☆"
 
 _STRETCH = 1.5
 """A map may be that much wider than true to scale: a terminal is wide."""
-_TINT = 0.36
 _LATTICE = (7, 3)
 """Cells between two hollow signs, across and down."""
 
@@ -112,18 +111,15 @@ def _draw_map(cells: Cells, regions: _Regions, left: int, columns: int, lines: i
     across, down = _centres(columns), _centres(2 * lines)
     said = regions.predicted(*(grid.ravel() for grid in np.meshgrid(across, down))).reshape(2 * lines, columns)
     palette = cells.palette
-    tints: NDArray[np.uint8] = np.array(
-        [palette.mix(palette.class_color(index), _TINT) for index in range(len(palette.classes))], dtype=np.uint8
-    )
-    cells.put_pixels(0, left, tints[said % len(tints)])
+    papers: NDArray[np.uint8] = np.array(palette.class_papers, dtype=np.uint8)
+    cells.put_pixels(0, left, papers[said % len(papers)])
     step_across, step_down = _LATTICE
     for row in range(step_down // 2, lines, step_down):
         for column in range(step_across // 2, columns, step_across):
             upper, lower = int(said[2 * row, column]), int(said[2 * row + 1, column])
             if upper == lower:
-                paper = palette.mix(palette.class_color(upper), _TINT)
-                ink = palette.mix(palette.class_color(upper), 0.75)
-                cells.put(row, left + column, regions.sign(upper, False), ink, paper)
+                paper = palette.class_paper(upper)
+                cells.put(row, left + column, regions.sign(upper, False), palette.hollow_ink(upper), paper)
 
 
 def _draw_points(cells: Cells, regions: _Regions, left: int, columns: int, lines: int) -> None:
@@ -137,8 +133,12 @@ def _draw_points(cells: Cells, regions: _Regions, left: int, columns: int, lines
         row = min(lines - 1, int(down[index] * lines))
         column = left + min(columns - 1, int(across[index] * columns))
         label = int(labels[index])
-        ink = palette.foreground if wrong[index] else palette.class_color(label)
-        cells.put(row, column, regions.sign(label, True), ink, cells.paper_at(row, column), bold=bool(wrong[index]))
+        paper = cells.paper_at(row, column) or palette.background
+        if wrong[index]:
+            paper = palette.background if palette.depth == "standard" else paper
+            cells.put(row, column, regions.sign(label, True), palette.foreground, paper, bold=True)
+        else:
+            cells.put(row, column, regions.sign(label, True), palette.solid_ink(label, paper), paper)
 
 
 def _draw_line_of_names(cells: Cells, regions: _Regions, row: int) -> None:

@@ -13,12 +13,15 @@ from rich.style import Style
 from textual.app import App
 from textual.color import Color, ColorParseError
 
+from tui.color_depth import Depth, depth_of
 from tui.widgets.curves import Role
-
-Rgb = tuple[int, int, int]
+from tui.widgets.few_colors import Rgb as Rgb
+from tui.widgets.few_colors import class_inks, class_papers, nearest, signed_colors
 
 _CLASSES_DARK = "7cc0ff f2c572 7fd8c9 ff8f88 c3a6ff 93d68a ff9fd0 d7b48a b8c0cc e6e27a"
 _CLASSES_LIGHT = "0a529e b35c00 0b7a6f a31a12 6a3fb5 2f7d1f b0257f 7a5230 56606e 7d7400"
+_TINT = 0.36
+"""Share of a class's colour in the paper of its region."""
 
 ROLE_COLORS = {
     Role.AXIS: "text-muted",
@@ -47,21 +50,44 @@ class Palette:
     accent: Rgb
     success: Rgb
     error: Rgb
+    depth: Depth = "truecolor"
+    """How many colours the terminal has."""
 
     @cached_property
     def classes(self) -> tuple[Rgb, ...]:
         """Ten colours for classes; an eleventh class takes the first again."""
-        return tuple(_hex(code) for code in (_CLASSES_DARK if self.is_dark else _CLASSES_LIGHT).split())
+        own = tuple(_hex(code) for code in (_CLASSES_DARK if self.is_dark else _CLASSES_LIGHT).split())
+        return class_inks(self.depth, self.is_dark) or own
+
+    @cached_property
+    def class_papers(self) -> tuple[Rgb, ...]:
+        """The colours of the regions of as many classes, for signs to stand on."""
+        few = class_papers(self.depth, self.is_dark)
+        return few or tuple(self.mix(color, _TINT) for color in self.classes)
 
     def class_color(self, index: int) -> Rgb:
         """The colour of a class."""
         return self.classes[index % len(self.classes)]
 
+    def class_paper(self, index: int) -> Rgb:
+        """The colour of the region of a class."""
+        return self.class_papers[index % len(self.class_papers)]
+
+    def solid_ink(self, index: int, paper: Rgb) -> Rgb:
+        """The colour of a sign of a class on `paper`: the class's own, but of 16 colours one that can be read."""
+        return self.ink(paper) if self.depth == "standard" else self.class_color(index)
+
+    def hollow_ink(self, index: int) -> Rgb:
+        """The same for a sign that steps back, in the region of its class."""
+        if self.depth == "truecolor":
+            return self.mix(self.class_color(index), 0.75)
+        return self.solid_ink(index, self.class_paper(index))
+
     def mix(self, color: Rgb, share: float) -> Rgb:
-        """`color` thinned with the background: all of it at 1, none at 0."""
+        """`color` thinned with the background: all of it at 1, none at 0; the nearest that the terminal has."""
         share = min(1.0, max(0.0, share))
         red, green, blue = (round(low + share * (high - low)) for low, high in zip(self.background, color, strict=True))
-        return red, green, blue
+        return nearest((red, green, blue), self.depth)
 
     def ink(self, paper: Rgb) -> Rgb:
         """The colour in which text can be read on `paper`."""
@@ -87,13 +113,21 @@ class Palette:
     @cached_property
     def ink_scale(self) -> NDArray[np.uint8]:
         """(256, 3): from paper to ink, for grey pictures."""
-        return self.scale((self.mix(self.foreground, 0.06), self.foreground))
+        scale = self.scale((self.mix(self.foreground, 0.06), self.foreground))
+        return scale if self.depth == "truecolor" else self._greys(scale)
 
     @cached_property
     def signed_scale(self) -> NDArray[np.uint8]:
         """(256, 3): negative dark, zero between, positive light, so that signs can be told without colour."""
+        few = signed_colors(self.depth)
+        if few:
+            return np.array(few, dtype=np.uint8)[np.arange(256) * len(few) // 256]
         negative, zero, positive = ((20, 48, 110), (112, 118, 128), (255, 214, 130))
         return self.scale((negative, zero, positive))
+
+    def _greys(self, scale: NDArray[np.uint8]) -> NDArray[np.uint8]:
+        levels = scale.mean(1).round().astype(int).tolist()
+        return np.array([nearest((level, level, level), self.depth) for level in levels], dtype=np.uint8)
 
 
 @lru_cache(4096)
@@ -107,11 +141,12 @@ def style_of(color: Rgb | None, paper: Rgb | None, bold: bool) -> Style:
 def palette_of(app: App[Any]) -> Palette:
     """The palette of the theme that `app` shows."""
     theme = app.current_theme
-    return _palette(theme.dark, tuple(sorted(app.theme_variables.items())))
+    variables = tuple(sorted(app.theme_variables.items()))
+    return _palette(theme.dark, variables, depth_of(app.console.color_system))
 
 
 @lru_cache(8)
-def _palette(is_dark: bool, variables: tuple[tuple[str, str], ...]) -> Palette:
+def _palette(is_dark: bool, variables: tuple[tuple[str, str], ...], depth: Depth) -> Palette:
     known = dict(variables)
     fallback = {"background": "#101010", "foreground": "#e0e0e0"} if is_dark else {}
     fallback = {"background": "#fbfbf9", "foreground": "#202020", **fallback}
@@ -128,6 +163,7 @@ def _palette(is_dark: bool, variables: tuple[tuple[str, str], ...]) -> Palette:
         _color(known, "accent", foreground.hex).rgb,
         _color(known, "success", foreground.hex).rgb,
         _color(known, "error", foreground.hex).rgb,
+        depth,
     )
 
 
