@@ -109,6 +109,21 @@ def test_an_accuracy_of_one_does_not_lift_the_axis_above_one() -> None:
     assert "1.1" not in drawing
 
 
+@pytest.mark.parametrize("height", [8, 12, 18, 21])
+def test_the_ends_of_an_axis_are_drawn_at_the_height_of_their_ticks(height: int) -> None:
+    values = [0.5] * 30 + [0.0] * 60 + [1.0] * 60
+    for look in (Look(is_share=True), Look(ends=(0.0, 1.0))):
+        drawing = draw_chart([curve(values, "")], [], 60, height, look)
+        rows = {line.partition("┤")[0].strip(): line for line in text(drawing).splitlines() if "┤" in line}
+        assert [char in rows[tick] for tick in ("0", "1.0") for char in "⠤⠒⠉⣀"] == [
+            True,
+            *[False] * 4,
+            True,
+            False,
+            False,
+        ]
+
+
 def test_marks_stand_behind_the_curves_with_their_labels_above() -> None:
     marks = [Mark(50, "lr 0.003"), Mark(54, "paused"), Mark(150, "resumed"), Mark(1e9, "elsewhere")]
     drawing = draw_chart([FALLING], marks, 80, 20, Look())

@@ -52,6 +52,11 @@ class Extent(NamedTuple):
         """0 at the low end, 1 at the high one."""
         return (value - self.low) / (self.high - self.low)
 
+    def widened(self, share: float) -> Extent:
+        """So much longer that each old end lies at `share` of the new length from the new one."""
+        more = (self.high - self.low) * share / (1 - 2 * share)
+        return Extent(self.low - more, self.high + more)
+
 
 def scaled(curve: Curve, log_y: bool) -> Curve:
     """`curve` with NaN in place of all that cannot be drawn, as logarithms if asked for."""

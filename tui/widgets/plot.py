@@ -80,6 +80,7 @@ class _Canvas:
             low, high = self.y_extent
             self.y_extent = Extent(low, high + (high - low) / (self.lines - 1))
         self.raster = Raster(self.columns, self.lines, look.marker)
+        self.y_extent = self.y_extent.widened(self.raster.end_dots)
 
     def draw(self) -> Drawing:
         """The finished chart."""

@@ -50,6 +50,11 @@ class Raster:
         self._bits = np.zeros((self.lines, self.columns), dtype=np.uint8)
         self._roles = np.zeros((self.lines, self.columns), dtype=np.uint8)
 
+    @property
+    def end_dots(self) -> float:
+        """The share of the height from an end to the nearest of the middle dots of the line there, beside its tick."""
+        return (self.down - 1) // 2 / (self.lines * self.down - 1) if self.lines > 1 else 0.0
+
     def column(self, x: float) -> int:
         """The column that holds a dot at x, from 0 to 1."""
         return _dot(x, self.columns * self.across) // self.across
