@@ -20,7 +20,7 @@ from tui.widgets.figure_compare import draw_compare
 from tui.widgets.figure_curve import fitted_curves
 from tui.widgets.figure_gallery import draw_gallery
 from tui.widgets.figure_matrix import draw_matrix
-from tui.widgets.figure_regions import draw_regions
+from tui.widgets.figure_regions import _Regions, draw_regions
 from tui.widgets.figure_tiles import draw_mistakes, draw_weights
 from tui.widgets.figure_view import FigureView, LoadedFigure, read_figure
 from tui.widgets.palette import Palette
@@ -92,7 +92,32 @@ def test_regions_tell_classes_without_colour_and_wrong_points_in_bold() -> None:
     cells = drawn(figure, 80, 24)
     assert all(sign in cells.text() for sign in "○△□")
     assert cells.bold
-    assert "of 600" in cells.text()
+    assert "600 points" in cells.text()
+
+
+def test_regions_show_every_wrong_point_and_say_how_many_are_drawn() -> None:
+    figure = s.regions()
+    cells = drawn(figure, 80, 24)
+    text = {line: row for row, line in enumerate(cells.text().splitlines())}
+    [sample] = [row for line, row in text.items() if "wrong" in line]
+    [at] = [at for row, at in cells.bold if row == sample and cells.chars[row][at] == "●" and at > 60]
+    regions = _Regions(figure.arrays)
+    wrong = np.flatnonzero(regions.is_wrong)
+    assert set(wrong.tolist()) <= set(regions.spread(24 * 60).tolist())
+    [line] = [line for line in text if "drawn" in line]
+    shown = int(line.split()[-2])
+    assert len(wrong) < shown < 600
+    # what stands for wrong points looks like them
+    inside = {(row, column) for row, column in cells.bold if column < at - 1}
+    assert {cells.inks[row][column] for row, column in inside} == {cells.inks[sample][at]} == {PALETTE.foreground}
+
+
+@pytest.mark.parametrize("places", [12, 300, 5000])
+def test_a_map_can_be_seen_behind_its_points(places: int) -> None:
+    figure = s.regions()
+    figure.arrays["labels"][:] = 0
+    chosen = _Regions(figure.arrays).spread(places)
+    assert len(set(chosen.tolist())) == len(chosen) <= max(8, places // 2)
 
 
 def test_regions_of_many_classes_have_letters() -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -30,24 +32,31 @@ def draw_regions(arrays: Arrays, width: int, height: int, palette: Palette) -> C
     """
     regions = _Regions(arrays)
     cells = Cells(width, height, palette)
-    legend = regions.legend()
-    legend_width = min(28, max((len(line) for line, _ in legend), default=0))
+    legend_width = min(28, max(len(line.text) for line in _legend(regions, len(regions.labels) - 1)))
     beside = width >= legend_width + 24 and height >= 4
     lines, columns = (height, width - legend_width - 2) if beside else (height - 1 if height >= 4 else height, width)
     columns = min(columns, max(1, round(2 * lines * regions.aspect * _STRETCH)))
     if lines < 1 or columns < 1:
         return cells
     left = max(0, (width - columns - legend_width - 2) // 2) if beside else (width - columns) // 2
+    drawn = regions.spread(columns * lines)
     _draw_map(cells, regions, left, columns, lines)
-    _draw_points(cells, regions, left, columns, lines)
+    _draw_points(cells, regions, drawn, left, columns, lines)
     if beside:
-        top = max(0, (height - len(legend)) // 2)
-        for row, (line, index) in enumerate(legend, top):
-            ink = palette.muted if index < 0 else palette.class_color(index)
-            cells.put(row, left + columns + 2, narrow(line, legend_width), ink)
+        _draw_legend(cells, _legend(regions, len(drawn)), left + columns + 2, legend_width)
     elif lines < height:
         _draw_line_of_names(cells, regions, height - 1)
     return cells
+
+
+class _Line(NamedTuple):
+    """A line of the legend."""
+
+    text: str
+    label: int = -1
+    """The class that gives it its colour."""
+    is_wrong: bool = False
+    """Whether it is a sample of points that lie in the region of another class."""
 
 
 class _Regions:
@@ -76,6 +85,7 @@ class _Regions:
         self.labels = self.labels[inside]
         self.names = words(arrays, "names")
         self.count = max(1, min(36, len(self.names)))
+        self.is_wrong = self.predicted(self.across, self.down) != self.labels
 
     @property
     def aspect(self) -> float:
@@ -94,17 +104,45 @@ class _Regions:
             return (SOLID if solid else HOLLOW)[index % len(SOLID)]
         return "0123456789abcdefghijklmnopqrstuvwxyz"[index % 36]
 
-    def legend(self) -> list[tuple[str, int]]:
-        """Lines, each with the class that colours it or -1."""
-        lines = [(f"{self.sign(index, True)} {name_of(self.names, index)}", index) for index in range(self.count)]
-        right = len(self.labels)
-        if right:
-            right = int((self.predicted(self.across, self.down) == self.labels).sum())
-            lines += [("", -1), (f"{right} of {len(self.labels)}", -1), ("points right", -1)]
-        lines += [("", -1), ("solid  data", -1), ("hollow model", -1)]
-        if right < len(self.labels):
-            lines.append(("bold   wrong", -1))
-        return lines
+    def spread(self, places: int) -> Ints:
+        """Which points to draw in so many cells: so few that the map can still be seen, misplaced ones first and last.
+
+        Those that are right make room for the others, which are left out only where they would be most of the picture.
+        """
+        wrong = np.flatnonzero(self.is_wrong)
+        shown = _thinned(wrong, max(4, places // 3))
+        right = _thinned(np.flatnonzero(~self.is_wrong), max(4, places // 7 - len(shown)))
+        return np.concatenate((right, shown))
+
+
+def _thinned(which: Ints, most: int) -> Ints:
+    return np.asarray(which[np.linspace(0, len(which) - 1, min(len(which), most)).astype(int)])
+
+
+def _legend(regions: _Regions, drawn: int) -> list[_Line]:
+    """What signs mean, and how many points there are, of which `drawn` are drawn."""
+    points, wrong = len(regions.labels), int(regions.is_wrong.sum())
+    lines = [
+        _Line(f"{regions.sign(index, True)} {name_of(regions.names, index)}", index) for index in range(regions.count)
+    ]
+    if points:
+        lines += [_Line(""), _Line(f"{points:,} points"), _Line(f"{points - wrong:,} right")]
+        lines += [_Line(f"{drawn:,} drawn")] if drawn < points else []
+    lines += [_Line(""), _Line("solid  data"), _Line("hollow model")]
+    if wrong:
+        signs = "".join(regions.sign(index, True) for index in range(min(3, regions.count)))
+        lines.append(_Line(f"{signs:<6} wrong", is_wrong=True))
+    return lines
+
+
+def _draw_legend(cells: Cells, legend: list[_Line], column: int, width: int) -> None:
+    """The legend in the middle of the height, closer where it would not fit."""
+    palette = cells.palette
+    legend = legend if len(legend) <= cells.height else [line for line in legend if line.text]
+    for row, line in enumerate(legend, max(0, (cells.height - len(legend)) // 2)):
+        ink = palette.foreground if line.is_wrong else palette.muted
+        ink = palette.class_color(line.label) if line.label >= 0 else ink
+        cells.put(row, column, narrow(line.text, width), ink, bold=line.is_wrong)
 
 
 def _draw_map(cells: Cells, regions: _Regions, left: int, columns: int, lines: int) -> None:
@@ -122,19 +160,15 @@ def _draw_map(cells: Cells, regions: _Regions, left: int, columns: int, lines: i
                 cells.put(row, left + column, regions.sign(upper, False), palette.hollow_ink(upper), paper)
 
 
-def _draw_points(cells: Cells, regions: _Regions, left: int, columns: int, lines: int) -> None:
-    """A spread of the points: so many that the map can still be seen. Misplaced ones are bold and drawn last."""
-    most = max(4, columns * lines // 7)
-    keep = np.linspace(0, len(regions.labels) - 1, min(len(regions.labels), most)).astype(int)
-    across, down, labels = regions.across[keep], regions.down[keep], regions.labels[keep]
-    wrong = regions.predicted(across, down) != labels
+def _draw_points(cells: Cells, regions: _Regions, drawn: Ints, left: int, columns: int, lines: int) -> None:
+    """The points of the numbers `drawn`; misplaced ones are bold."""
     palette = cells.palette
-    for index in np.argsort(wrong, kind="stable").tolist():
-        row = min(lines - 1, int(down[index] * lines))
-        column = left + min(columns - 1, int(across[index] * columns))
-        label = int(labels[index])
+    for index in drawn.tolist():
+        row = min(lines - 1, int(regions.down[index] * lines))
+        column = left + min(columns - 1, int(regions.across[index] * columns))
+        label = int(regions.labels[index])
         paper = cells.paper_at(row, column) or palette.background
-        if wrong[index]:
+        if regions.is_wrong[index]:
             paper = palette.background if palette.depth == "standard" else paper
             cells.put(row, column, regions.sign(label, True), palette.foreground, paper, bold=True)
         else:
