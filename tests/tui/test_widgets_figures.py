@@ -130,7 +130,7 @@ def test_regions_of_many_classes_have_letters() -> None:
 def test_the_matrix_has_numbers_where_they_fit_and_shades_where_not() -> None:
     wide, tight = drawn(s.matrix(), 70, 18).text(), drawn(s.matrix(), 24, 8).text()
     assert "342 of 353 right (96.9%)" in wide
-    assert "8 taken for 1: 3" in wide
+    assert "most often 3× 8 taken for 1" in wide
     assert "truth" in wide
     assert "91.9%" in wide
     assert "█" in tight
@@ -143,6 +143,15 @@ def test_a_matrix_of_two_classes_has_their_names() -> None:
     text = draw_matrix(arrays, 60, 18, PALETTE).text()
     assert text.count("malignant") >= 2
     assert text.count("benign") >= 2
+
+
+@pytest.mark.parametrize("width", [70, 62, 45])
+def test_a_matrix_says_how_often_before_it_runs_out_of_room(width: int) -> None:
+    arrays = {"counts": np.array([[38, 212], [0, 250]]), "names": np.array(["negative", "positive"])}
+    text = draw_matrix(arrays, width, 18, PALETTE).text()
+    assert "288 of 500 right (57.6%)" in text
+    assert "212× negative" in text
+    assert ("for positive" in text) == (width > 60)
     assert draw_matrix({**arrays, "counts": np.zeros((2, 2), int)}, 60, 18, PALETTE).text().count("nothing counted")
 
 

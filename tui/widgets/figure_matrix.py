@@ -107,8 +107,10 @@ class _Table:
         if wrong.max() == 0:
             return text
         truth, guess = np.unravel_index(int(wrong.argmax()), wrong.shape)
-        worst = f"{name_of(self.names, int(truth))} taken for {name_of(self.names, int(guess))}"
-        return f"{text} · most often {worst}: {int(wrong.max()):,}"
+        # how often stands before the names, which may have to be cut
+        worst = f"{int(wrong.max()):,}× {name_of(self.names, int(truth))} taken for {name_of(self.names, int(guess))}"
+        whole = f"{text} · most often {worst}"
+        return whole if len(whole) <= self.cells.width else f"{text} · {worst}"
 
 
 def _paper(palette: Palette, share: float, is_right: bool) -> Rgb:
