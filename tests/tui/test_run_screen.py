@@ -227,6 +227,9 @@ async def test_overlay_draws_another_run_of_the_preset(opened: Opener) -> None:
                 break
             await asyncio.sleep(0.02)
         assert "○ spiral-relu-5" in table.text()
+        # at the end of the curve stands which of that run's it is; the border names the run
+        assert "○ val" in table.text()
+        assert "spiral-relu…" not in table.text()
         assert "○ spiral-relu-5" not in await table.press("o")
 
 

@@ -149,9 +149,7 @@ class RunCharts:
         state, settings = self._state, self.settings
         curves = run_curves(state, keys, settings.scale, settings.smoothing, self._thinner)
         if self.overlay.state is not None:
-            other = overlay_curve(
-                self.overlay.name, self.overlay.state, keys, settings.scale, settings.smoothing, self._thinner
-            )
+            other = overlay_curve(self.overlay.state, keys, settings.scale, settings.smoothing, self._thinner)
             curves = [*([other] if other is not None else []), *curves]
         labels, roles = labels_of(keys), roles_of(keys)
         return ChartContent(

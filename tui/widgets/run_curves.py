@@ -7,7 +7,7 @@ from collections.abc import Hashable, Sequence
 
 from engine.run_state import RunState
 from engine.series import Series
-from tui.widgets.curves import CYCLE, Curve, Floats, Role
+from tui.widgets.curves import CYCLE, GLYPHS, Curve, Floats, Role
 from tui.widgets.extents import Mark, Scale
 from tui.widgets.thinning import Thinner
 
@@ -37,13 +37,18 @@ def run_curves(state: RunState, keys: Sequence[str], scale: Scale, smoothing: fl
 
 
 def overlay_curve(
-    name: str, state: RunState, keys: Sequence[str], scale: Scale, smoothing: float, thinner: Thinner
+    state: RunState, keys: Sequence[str], scale: Scale, smoothing: float, thinner: Thinner
 ) -> Curve | None:
-    """The curve of another run to compare with: its held-out one, or else that of the first of `keys` it has."""
+    """The curve of another run to compare with: its held-out one, or else that of the first of `keys` it has.
+
+    Its name says which of them it is, after the sign of curves that lie behind.
+    """
+    labels = labels_of(keys)
     for key in sorted(keys, key=lambda key: not key.startswith("val/")):
         series = state.series.get(key)
         if series:
-            return Curve(name, *_points(state, series, scale, smoothing, thinner), Role.OVERLAY)
+            label = f"{GLYPHS[Role.OVERLAY]} {labels[key]}"
+            return Curve(label, *_points(state, series, scale, smoothing, thinner), Role.OVERLAY)
     return None
 
 
