@@ -183,6 +183,13 @@ def test_weights_have_a_scale_that_says_which_end_is_which() -> None:
     assert (np.diff(brightness) >= 0).all()
 
 
+def test_a_scale_of_tiny_weights_is_spelled_like_an_axis() -> None:
+    arrays = {"images": np.full((1, 4, 4), 3.4e-6, np.float32), "names": np.array(["a"])}
+    text = draw_weights(arrays, 60, 12, PALETTE).text()
+    assert "−3.4e-6" in text
+    assert "+3.4e-6" in text
+
+
 def test_compare_has_both_numbers_and_the_difference() -> None:
     text = drawn(s.compare(), 78, 12).text()
     assert all(word in text for word in ("w1", "1.999", "2.000", "-0.001300", "█", "┃"))

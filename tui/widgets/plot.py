@@ -139,7 +139,7 @@ class _Canvas:
         ticks = [
             tick for tick, before in zip(ticks, [None, *ticks], strict=False) if not before or tick[1] != before[1]
         ]
-        return [tick for tick in ticks if low <= tick.at <= high and len(tick.label) <= 10]
+        return [tick for tick in ticks if low <= tick.at <= high and len(tick.label) <= 12]
 
     def _x_ticks(self) -> list[Tick]:
         count = max(1, self.columns // 12)

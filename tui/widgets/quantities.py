@@ -6,7 +6,7 @@ import math
 
 
 def number(value: float | None) -> str:
-    """Four digits that matter: 0.0342, 12.5, 1.2e-05, 1,234,567; "not finite" for what is no number."""
+    """Four digits that matter: 0.0342, 12.5, 1.2e-5, 1,234,567; "not finite" for what is no number."""
     if value is None or not math.isfinite(value):
         return "not finite"
     size = abs(value)
@@ -21,9 +21,9 @@ def number(value: float | None) -> str:
     return f"{value:.{max(1, 3 - math.floor(math.log10(size)))}f}"
 
 
-def short_number(value: float) -> str:
+def short_number(value: float, digits: int = 3) -> str:
     """Digits that matter and no more, as one would write the value into a form: 0.001, 0.00316, 1e-5."""
-    text = f"{value:.3g}"
+    text = f"{value:.{digits}g}"
     if "e" not in text:
         return text
     mantissa, _, exponent = text.partition("e")

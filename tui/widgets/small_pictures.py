@@ -12,6 +12,7 @@ from engine.figures import FigureError
 from tui.widgets.cells import Cells, Pixels
 from tui.widgets.figure_arrays import Arrays, shades
 from tui.widgets.palette import Palette
+from tui.widgets.quantities import short_number
 from tui.widgets.resizing import resize
 
 _SCALE_CELLS = 24
@@ -83,4 +84,4 @@ def draw_scale(at: Cells, row: int, column: int, pictures: SmallPictures, cells:
 
 
 def _ends(pictures: SmallPictures) -> tuple[str, str]:
-    return f"{pictures.low:.2g}".replace("-", "−"), f"+{pictures.high:.2g}"
+    return f"−{short_number(-pictures.low, 2)}", f"+{short_number(pictures.high, 2)}"

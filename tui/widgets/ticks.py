@@ -125,7 +125,7 @@ def number_label(value: float, step: float, unit: tuple[float, str] = (1.0, ""))
     size = abs(value)
     if size >= 1e9 or (size < 1e-3 and step < 1e-3):
         return _exponential(value, step)
-    return f"{value / unit[0]:.{min(_decimals(step / unit[0]), 8)}f}{unit[1]}"
+    return f"{value / unit[0]:,.{min(_decimals(step / unit[0]), 8)}f}{unit[1]}"
 
 
 def _decimals(step: float) -> int:
@@ -140,10 +140,10 @@ def _exponential(value: float, step: float) -> str:
 
 
 def power_label(exponent: int) -> str:
-    """10 to the power `exponent`: 0.01, 0.1, 1, 10, 100, 1000, and 1e-3, 1e4 beyond."""
+    """10 to the power `exponent`: 0.01, 0.1, 1, 10, 100, 1,000, and 1e-3, 1e4 beyond."""
     if exponent < -2 or exponent > 3:
         return f"1e{exponent}"
-    return f"{10**exponent}" if exponent >= 0 else f"{10.0**exponent:.{-exponent}f}"
+    return f"{10**exponent:,}" if exponent >= 0 else f"{10.0**exponent:.{-exponent}f}"
 
 
 def duration_label(seconds: int) -> str:
