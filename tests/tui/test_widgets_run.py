@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -44,7 +45,9 @@ def test_quantities_have_units() -> None:
         "7.9 s", "1:01:01", "5 d 0 h", "0.0 s", "?",
     ]  # fmt: skip
     assert [size(value) for value in (900, 512_000_000, 3.4e9)] == ["1 kB", "512 MB", "3.4 GB"]
-    assert [rate(value) for value in (12_345.6, 3.21, 0.0412)] == ["12,346/s", "3.21/s", "0.0412/s"]
+    assert [rate(value) for value in (12_345.6, 35.7, 40, 3.21, 4, 0.0412)] == [
+        "12,346/s", "35.7/s", "40.0/s", "3.21/s", "4.00/s", "0.0412/s",
+    ]  # fmt: skip
 
 
 def test_narrow_text_has_one_cell_per_character() -> None:
@@ -82,6 +85,36 @@ async def test_the_header_never_overflows(width: int) -> None:
             assert " 41%  0:01:23 left" in lines[1]
             assert "━" in lines[1]
             assert "lr 0.001   35 steps/s   step 420" in lines[2]
+
+
+async def test_bars_keep_their_width_while_numbers_beside_them_change() -> None:
+    app = Stage(RunHeader("a-run"))
+    async with app.run_test(size=(100, 8)) as pilot:
+        bars = set()
+        for epoch, share, left in (
+            ("9", 0.09, "9.9 s left"),
+            ("10", 0.1, "0:00:10 left"),
+            ("413", 0.9, "12:00:00 left"),
+        ):
+            facts = replace(FACTS, epoch=f"{epoch}/1,000", run_share=share, left=left)
+            app.widget.show(facts)  # type: ignore[union-attr, arg-type]
+            await pilot.pause()
+            bars.add(sum(app.lines()[1].count(char) for char in "━╸─"))
+        assert len(bars) == 1
+
+
+@pytest.mark.parametrize("width", [12, 40, 60, 140])
+async def test_one_line_has_the_most_important_facts(width: int) -> None:
+    app = Stage(RunHeader("a-run"))
+    async with app.run_test(size=(width, 8)) as pilot:
+        app.widget.show(FACTS)  # type: ignore[union-attr, arg-type]
+        app.widget.is_brief = True  # type: ignore[union-attr, attr-defined]
+        await pilot.pause()
+        line = app.lines()[0].strip()
+        whole = "▶ running   epoch 413/1,000   step 420   lr 0.001   0:01:23 left   run spiral-relu-3"
+        assert len(app.lines()[0]) <= width
+        assert line == whole if width == 140 else whole.startswith(line)
+        assert app.lines()[1].strip() == ""
 
 
 async def test_a_word_stands_in_place_of_the_state() -> None:

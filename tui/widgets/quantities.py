@@ -53,4 +53,6 @@ def rate(per_second: float) -> str:
     """How often something happens: 12,345/s, 3.2/s, 0.041/s."""
     if per_second >= 100:
         return f"{per_second:,.0f}/s"
+    if per_second >= 1:  # always three digits: one fewer for a moment would move all that stands to the right
+        return f"{per_second:.{1 if per_second >= 9.995 else 2}f}/s"
     return f"{per_second:.3g}/s"

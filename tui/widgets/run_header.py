@@ -35,7 +35,7 @@ class Facts:
 
 
 class RunHeader(Widget):
-    """Three lines: name and state, progress, gauges."""
+    """Three lines: name and state, progress, gauges; or one of all that."""
 
     ALLOW_SELECT = False
     DEFAULT_CSS = """
@@ -50,6 +50,17 @@ class RunHeader(Widget):
     def __init__(self, name: str, id: str | None = None) -> None:
         super().__init__(id=id)
         self._facts = Facts(name)
+        self._is_brief = False
+
+    @property
+    def is_brief(self) -> bool:
+        """Whether one line has to do."""
+        return self._is_brief
+
+    @is_brief.setter
+    def is_brief(self, is_brief: bool) -> None:
+        self._is_brief = is_brief
+        self.styles.height = 1 if is_brief else 3
 
     def show(self, facts: Facts) -> None:
         """Show `facts`."""
@@ -58,8 +69,10 @@ class RunHeader(Widget):
             self.refresh()
 
     def render(self) -> Content:
-        """The three lines for the present width."""
+        """The lines for the present width."""
         width = self.content_size.width
+        if self._is_brief:
+            return _brief(self._facts, width)
         return Content("\n").join([_identity(self._facts, width), _progress(self._facts, width), self._gauges(width)])
 
     def _gauges(self, width: int) -> Content:
@@ -73,6 +86,19 @@ class RunHeader(Widget):
             used += cells
             parts.append(part)
         return Content("   ").join(parts)
+
+
+def _brief(facts: Facts, width: int) -> Content:
+    """State, epoch, step, learning rate and time left, then the name; what has no room is left out from the end."""
+    values = dict(facts.gauges)
+    sign, color = STATUS_LOOKS[facts.status]
+    line = Content.styled(f"{sign} {facts.word or facts.status}", f"bold {color}")
+    named = (("epoch", facts.epoch), ("step", values.get("step", "")), ("lr", values.get("lr", "")), ("", facts.left))
+    for name, value in (*named, ("run", facts.name)):
+        part = Content.assemble("   ", (f"{name} " if name else "", "$text-muted"), value)
+        if value and line.cell_length + part.cell_length <= width:
+            line += part
+    return line.truncate(width)
 
 
 def _identity(facts: Facts, width: int) -> Content:
@@ -92,7 +118,10 @@ def _progress(facts: Facts, width: int) -> Content:
         return Content("")
     percent = f" {facts.run_share:.0%}"
     left = f"  {facts.left}" if facts.left else ""
-    fixed = len("epoch ") + len(facts.epoch) + len("  run ") + len(percent) + len(left)
+    # bars keep their width while numbers beside them grow, and while "9.9 s left" follows upon "0:00:10 left"
+    epoch_cells = max(len(facts.epoch), 2 * len(facts.epoch.partition("/")[2]) + 1)
+    left_cells = max(len(left), len("  00:00:00 left") if facts.left else 0)
+    fixed = len("epoch ") + epoch_cells + len("  run ") + len(" 100%") + left_cells
     has_both = facts.epoch_share is not None and facts.run_share < 1
     cells = min(_BAR_CELLS, (width - fixed - 1) // 2 if has_both else width - fixed)
     parts: list[Content | tuple[str, str] | str] = [("epoch ", "$text-muted"), facts.epoch]
