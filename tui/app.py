@@ -100,7 +100,15 @@ class DltuiApp(KeysInOrder):
             id="app.quit",
             tooltip="Leave dltui; runs go on without it",
         ),
-        Binding("ctrl+c", "interrupt", "Quit", show=False, priority=True, system=True),
+        Binding(
+            "ctrl+c",
+            "interrupt",
+            "Quit",
+            show=False,
+            priority=True,
+            system=True,
+            tooltip="Leave dltui; runs go on without it",
+        ),
     ]
 
     def __init__(
@@ -122,6 +130,8 @@ class DltuiApp(KeysInOrder):
         self._warm = warm
         self.dead_runs: dict[Path, str] = {}
         """Runs whose hosts, started here, ended before they said anything, with the reason."""
+        self.resumed_at: dict[Path, float] = {}
+        """When engines were last started here for runs that had ended."""
         self._drafts: dict[tuple[str, Path], Draft] = {}
         for theme in themes_for(depth_of(self.console.color_system)):
             self.register_theme(theme)
@@ -187,6 +197,7 @@ class DltuiApp(KeysInOrder):
                 self.dead_runs.pop(folder.path, None)
                 folder.ask_to_resume()
                 self.launcher.spawn(folder)
+                self.resumed_at[folder.path] = self.clock()
         except RunFolderError as error:
             self.notify(str(error), severity="error", markup=False)
             return

@@ -13,8 +13,8 @@ from engine.own_file import read_own
 from engine.rows import HistoryItem, Rows
 from engine.run_folder import RunFolder, RunFolderError
 from engine.run_log import CHUNK_BYTES, Damage
-from engine.run_state import RunState, Status
-from engine.run_summary import status_of
+from engine.run_state import ENDED, RunState, Status
+from engine.run_summary import STARTING_S, status_of
 from engine.text import plain, plain_lines
 
 if TYPE_CHECKING:
@@ -60,6 +60,8 @@ class RunFollower:
         self.is_caught_up = False
         self.has_no_engine = False
         """Whether it is known that the process which was to train it has gone."""
+        self._resumed_at = 0.0
+        """When an engine was started here to go on with it, 0 if none was."""
         self.console: tuple[str, ...] = ()
         """The last lines that the engine's process printed, for a run that died or never started."""
         self.rejections: list[ev.CommandRejected] = []
@@ -83,11 +85,24 @@ class RunFollower:
         return self.state.elapsed_s + min(max(0.0, since_s), 60.0)
 
     @property
+    def is_resuming(self) -> bool:
+        """Whether an engine is about to go on with what another left."""
+        has_begun = self.state.started is not None or self.state.ending is not None
+        return self.is_caught_up and self.status == "starting" and has_begun
+
+    @property
     def silent_s(self) -> float:
         """How long a run that goes on has said nothing."""
         if self.status not in ("running", "paused") or not self.state.seen_at:
             return 0.0
         return max(0.0, self._clock() - self.state.seen_at)
+
+    def expect_engine(self, resumed_at: float) -> None:
+        """Know that an engine was started to go on with the run, before it can say so itself."""
+        if resumed_at != self._resumed_at:
+            self._resumed_at = resumed_at
+            if self.is_caught_up and self.status in ENDED and self._is_awaited():
+                self.status = "starting"
 
     async def open(self) -> None:
         """Read the configuration."""
@@ -128,6 +143,8 @@ class RunFollower:
                 await asyncio.sleep(0)
                 turn_ends_s = time.monotonic() + SLICE_S
             self.state.apply(item)
+            if isinstance(item, ev.RunStarted):
+                elapsed_s, self._elapsed_seen_at = self.state.elapsed_s, 0.0  # its time begins with its first row
             if not isinstance(item, _QUIET):
                 self._status_due_s = 0.0
                 if isinstance(item, ev.CommandRejected):
@@ -161,10 +178,25 @@ class RunFollower:
         ending = self.state.ending
         if ending is not None and status == "starting" and self._clock() - ending.at < CLOSING_S:
             status = self.state.status(engine_alive=False)
-        if status == "starting" and self.has_no_engine:
+        if self._is_held_anew() if status in ("running", "paused") else status in ENDED and self._is_awaited():
+            status = "starting"
+        elif status == "starting" and self.has_no_engine:
             status = "died"
         wants_console = status == "died" or (status == "failed" and not self.state.started)
         return status, self._console_tail() if wants_console else ()
+
+    def _is_held_anew(self) -> bool:
+        """Whether another engine holds the run than the one that spoke last: it has yet to say that it resumes."""
+        last, holder = self.state.started, self.folder.holder()
+        if last is None or holder is None or not holder.endswith(f" on {last.host}"):
+            return False
+        return holder != f"pid {last.pid} on {last.host}"
+
+    def _is_awaited(self) -> bool:
+        """Whether an engine was started here that has said nothing yet: it holds the run only with torch imported."""
+        told = (event.at for event in (self.state.started, self.state.ending) if event is not None)
+        waited_s = self._clock() - self._resumed_at
+        return max(told, default=0.0) < self._resumed_at and waited_s <= STARTING_S and not self.has_no_engine
 
     def _console_tail(self) -> tuple[str, ...]:
         try:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import shutil
+import socket
 from pathlib import Path
 
 import pytest
@@ -178,6 +180,51 @@ async def test_time_goes_on_between_events(folder: RunFolder) -> None:
     assert follower.elapsed_s == 11.0
     assert follower.silent_s == pytest.approx(now - (s.BEGAN_AT + 8))
     lock.release()
+
+
+async def test_the_clock_stands_until_a_new_engine_has_spoken_and_trained(folder: RunFolder) -> None:
+    now, host = NOW, socket.gethostname()
+    follower = RunFollower(folder, lambda: now)
+    s.write_events(folder, [s.started(host=host), *rows(1, 8), ev.RunPaused(step=8, at=NOW)])
+    await follower.poll()
+    assert follower.status == "died"
+    lock = RunLock(folder)  # as an engine of this process has it
+    now += 30
+    follower._status_due_s = 0.0
+    await follower.poll()
+    assert (follower.status, follower.is_resuming, follower.elapsed_s) == ("starting", True, 8.0)
+    s.write_events(folder, [s.started(step=4, at=now, host=host, pid=os.getpid(), elapsed_s=4.0)])
+    await follower.poll()
+    assert (follower.status, follower.is_resuming) == ("running", False)
+    now += 3
+    assert follower.elapsed_s == 4.0
+    s.write_events(folder, rows(5, 5))
+    await follower.poll()
+    now += 3
+    assert follower.elapsed_s == 8.0
+    lock.release()
+
+
+async def test_an_engine_that_was_started_is_waited_for_until_it_speaks_but_not_for_ever(folder: RunFolder) -> None:
+    now = NOW + 100
+
+    async def look() -> str:
+        follower._status_due_s = 0.0
+        await follower.poll()
+        return follower.status
+
+    s.write_events(folder, [s.started(), ev.RunStopped(step=2, at=NOW, elapsed_s=2.0, reason="asked")])
+    follower = RunFollower(folder, lambda: now)
+    assert await look() == "stopped"
+    follower.expect_engine(now)
+    assert follower.is_resuming
+    assert await look() == "starting"
+    now += 61
+    assert await look() == "stopped"
+    follower.expect_engine(now)
+    assert await look() == "starting"
+    s.write_events(folder, [ev.RunFailed(step=2, at=now + 1, error="no", cure="", traceback="")])
+    assert await look() == "failed"
 
 
 async def test_refusals_of_before_are_not_told_again(folder: RunFolder) -> None:
