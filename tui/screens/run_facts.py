@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 
 from textual.content import Content
 
@@ -17,6 +18,10 @@ from tui.widgets.run_header import Facts
 SILENT_S = 20.0
 """Heartbeats come every few seconds; without them for so long something is wrong."""
 _TRACE_LINES = 200
+_NAMES_STEP = re.compile(r"\bsteps? \d")
+_IN_SHELL = re.compile(r",? as in dltui [^;]*")
+"""Of a cure, what can be done here with a key."""
+_LOADING = "Python, torch and the data are being loaded"
 
 
 def header_facts(follower: RunFollower, word: str) -> Facts:
@@ -26,19 +31,23 @@ def header_facts(follower: RunFollower, word: str) -> Facts:
     title = plain(config.title or config.preset) if config else ""
     if started is None:
         return Facts(follower.folder.name, title, follower.status, word, gauges=_waiting(follower))
-    ended = state.ending is not None and follower.status != "starting"
     return Facts(
         name=follower.folder.name,
         title=title,
         status=follower.status,
-        word=word,
+        word=word or (_resuming(state) if follower.is_resuming else ""),
         device=plain(f"{started.device} · {started.device_name}"),
         epoch=f"{state.epoch_under_way:,}/{state.epochs:,}",
         epoch_share=_epoch_share(state),
         run_share=min(1.0, state.step / state.total_steps) if state.total_steps else 0.0,
-        left=_left(follower) if not ended else "",
+        left=_left(follower),
         gauges=_gauges(follower),
     )
+
+
+def _resuming(state: RunState) -> str:
+    """What an engine that has not spoken yet is going to do."""
+    return f"resuming from step {state.checkpoint.step:,}" if state.checkpoint else "starting anew"
 
 
 def _waiting(follower: RunFollower) -> tuple[tuple[str, str], ...]:
@@ -46,7 +55,7 @@ def _waiting(follower: RunFollower) -> tuple[tuple[str, str], ...]:
         return ()
     if not follower.is_caught_up:
         return (("", "reading what has happened so far"),)
-    return (("", "waiting for its engine: Python, torch and the data are being loaded"),)
+    return (("", f"waiting for its engine: {_LOADING}"),)
 
 
 def _epoch_share(state: RunState) -> float | None:
@@ -68,7 +77,7 @@ def _gauges(follower: RunFollower) -> tuple[tuple[str, str], ...]:
         gauges.append((f"best {name}", f"{number(state.best.value)} (epoch {state.best.epoch:,})"))
     if math.isfinite(state.lr):
         gauges.append(("lr", short_number(state.lr)))
-    if state.steps_per_s > 0:
+    if state.steps_per_s > 0 and not follower.is_resuming:
         gauges.append(("", f"{rate(state.steps_per_s).removesuffix('/s')} steps/s"))
     gauges.append(("", duration(follower.elapsed_s)))
     gauges.append(("step", f"{state.step:,}"))
@@ -110,27 +119,24 @@ def banner(follower: RunFollower, stop_is_asked: bool) -> Content | None:
 
 def _standing(follower: RunFollower) -> list[Content]:
     state, status = follower.state, follower.status
+    if follower.is_resuming:
+        return [_line("$text-muted", f"◌ {_resuming(state).capitalize()}", _LOADING)]
     match status, state.ending:
         case "finished", ev.RunFinished() as end:
             why = f" ({plain(end.reason)})" if end.reason else ""
-            return [
-                _line(
-                    "$success",
-                    "✓ Finished",
-                    f"{state.epoch:,.0f} {_plural(state.epoch)} in {duration(end.elapsed_s)}{why}{_result(state)}",
-                )
-            ]
+            took = f"{state.epoch:,.0f} {_plural(state.epoch)} in {duration(end.elapsed_s)}{why}"
+            return [_line("$success", "✓ Finished", f"{took} · n begins another like it")]
         case "stopped", ev.RunStopped() as end:
-            return [
-                _line(
-                    "$accent", "■ Stopped", f"at step {end.step:,} ({plain(end.reason)}) · r resumes{_result(state)}"
-                ),
-            ]
+            return [_line("$accent", "■ Stopped", f"at step {end.step:,} ({plain(end.reason)}) · r resumes")]
         case "failed", ev.RunFailed() as end:
-            lines = [_line("$error", "✗ Failed", f"at step {end.step:,}: {plain(end.error)}")]
-            cure = f"{plain(end.cure)} · " if end.cure else ""
-            lines.append(_line("$accent", "→ Cure" if cure else "→", f"{cure}{_way_back(state)}"))
-            return lines
+            error = plain(end.error)
+            knows_step = state.started is None or _NAMES_STEP.search(error)
+            where = "" if knows_step else f"at step {end.step:,}: "
+            cure = _IN_SHELL.sub("", plain(end.cure))
+            return [
+                _line("$error", "✗ Failed", f"{where}{error}"),
+                _line("$accent", "→ Cure" if cure else "→", _way_on(cure, state)),
+            ]
         case "died", _:
             return [_line("$error", "† Died", f"{_last_words(follower)} · {_way_back(state)}")]
     if follower.silent_s > SILENT_S:
@@ -150,13 +156,21 @@ def _way_back(state: RunState) -> str:
     return f"last checkpoint: step {saved.step:,} · r resumes" if saved else "no checkpoint yet · r begins anew"
 
 
+def _way_on(cure: str, state: RunState) -> str:
+    """What helps after a failure, and the keys for it."""
+    if state.checkpoint is None:
+        # to begin with the same values helps only if something else was wrong, such as a file that was not there
+        return (
+            f"{cure} · n opens its values in the form"
+            if cure
+            else "n opens its values in the form, to mend them · r tries again"
+        )
+    back = "r resumes" if "checkpoint" in cure else _way_back(state)
+    return " · ".join(part for part in (cure, back, "n opens its values in the form") if part)
+
+
 def _plural(epochs: float) -> str:
     return "epoch" if round(epochs) == 1 else "epochs"
-
-
-def _result(state: RunState) -> str:
-    best = state.best
-    return f" · best {plain(best.metric)} {number(best.value)} at epoch {best.epoch:,}" if best else ""
 
 
 def _line(color: str, head: str, text: str) -> Content:
