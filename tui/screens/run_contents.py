@@ -49,9 +49,9 @@ class RunPanes(PaneGrid):
             case "run-loss":
                 return "loss"
             case "run-metric":
-                return self._charts.second_title()
+                return self._charts.figure_in_second_pane() or self._charts.second_title()
             case "run-figure":
-                return self._pictures.title
+                return self._pictures.chosen or "pictures"
         return "log"
 
     def fill(self, pane_ids: AbstractSet[str], urgent: bool = False) -> None:
