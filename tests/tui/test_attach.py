@@ -261,7 +261,7 @@ async def test_the_configuration_comes_after_the_curve(
 
     monkeypatch.setattr(RunFolder, "config", slow)
     async with attach(folder) as (app, _):
-        await until(lambda: bool(BRAILLE & set(seen(app))) and "Pause" in seen(app))
+        await until(lambda: bool(BRAILLE & set(seen(app))) and "? Help" in seen(app))
         before = await at_rest(app)
         assert "Digits, 8 by 8" not in before[0]
         assert "finished" in before[0]

@@ -13,6 +13,7 @@ import pytest
 from textual._compositor import Compositor
 from textual.css.stylesheet import Stylesheet
 from textual.dom import DOMNode
+from textual.widgets import Static
 
 from engine import commands as cmd
 from engine import events as ev
@@ -21,9 +22,14 @@ from tests.tui import run_scenes as scenes
 from tests.tui import scripted as s
 from tests.tui.run_scenes import Scene
 from tests.tui.run_table import SMALL, Table, open_table
+from tests.tui.scripts import until
+from tui.screens.configure import ConfigureScreen
+from tui.screens.help import HelpScreen
 from tui.screens.home import HomeScreen
 from tui.screens.run import RunScreen
 from tui.widgets.chart import Chart
+from tui.widgets.key_footer import KeyFooter
+from tui.widgets.window import WindowLines
 
 Opener = Callable[..., Any]
 
@@ -122,7 +128,7 @@ async def test_a_finished_run_cannot_be_resumed_but_says_what_can_be_done(opened
 @pytest.mark.parametrize("scene", [scenes.died, scenes.failed])
 async def test_r_resumes(opened: Opener, scene: Scene) -> None:
     async with opened(scene, alive=False) as table:
-        assert "r resumes" in table.text() or "r begins anew" in table.text()
+        assert "r Resume" in table.text() or "r Begin anew" in table.text()
         await table.press("r")
         assert table.app.launcher.spawned == [table.folder.path]
 
@@ -136,6 +142,189 @@ async def test_q_leaves_the_run_running(opened: Opener) -> None:
             await asyncio.sleep(0.02)
         assert isinstance(table.app.screen, HomeScreen)
         assert table.asked() == []
+
+
+# -- what the footer says of keys ------------------------------------------------------------------------------------
+
+
+def footer(table: Table) -> str:
+    return table.text().splitlines()[-1]
+
+
+async def test_the_footer_names_what_keys_do_as_things_stand(opened: Opener) -> None:
+    async with opened(scenes.classifier) as table:
+        steering = ("s Stop", "c Save", "+- lr")
+        assert all(name in footer(table) for name in ("space Pause", *steering, "f Picture", "n New run"))
+        assert "Resume" not in footer(table) and "Epoch" not in footer(table)
+        at = s.BEGAN_AT + 12
+        await table.engine_says(ev.RunPaused(step=424, at=at))
+        assert all(name in footer(table) for name in ("space Continue", *steering))
+        await table.engine_says(ev.RunContinued(step=424, at=at))
+        assert "space Pause" in footer(table)
+        await table.engine_says(ev.RunStopped(step=430, at=at, elapsed_s=12, reason="asked"))
+        assert "r Resume" in footer(table)
+        assert not any(name in footer(table) for name in ("space", *steering))
+
+
+@pytest.mark.parametrize(
+    ("scene", "resume"),
+    [(scenes.digits_finished, ""), (scenes.failed, "r Begin anew"), (scenes.died, "r Resume")],
+)
+async def test_the_footer_offers_no_key_that_would_do_nothing(opened: Opener, scene: Scene, resume: str) -> None:
+    async with opened(scene, alive=False) as table:
+        assert not any(name in footer(table) for name in ("space", "s Stop", "c Save", "+- lr"))
+        assert footer(table).lstrip().startswith(resume or "n New run")
+        assert bool(resume) or "Resume" not in footer(table)
+
+
+async def test_the_footer_is_painted_anew_only_when_it_says_something_else(
+    opened: Opener, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with opened(scenes.classifier) as table:
+        painted, published = list[int](), list[int]()
+        line = table.screen.query_one(KeyFooter)
+        monkeypatch.setattr(line, "refresh", lambda *_, **__: painted.append(1))
+        await table.press("2", "l")
+        assert painted == []
+        with monkeypatch.context() as patch:
+            patch.setattr(table.screen, "refresh_bindings", lambda: published.append(1))
+            for _ in range(3):
+                table.screen.refresh_view()
+        assert published == []
+
+
+@pytest.mark.parametrize("width", [20, 40, 60, 80])
+async def test_a_narrow_footer_keeps_the_way_out_and_drops_others_whole(opened: Opener, width: int) -> None:
+    async with opened(scenes.classifier, size=(width, 24)) as table:
+        assert footer(table).endswith("? Help q Leave ")
+        names = "space Pause s Stop c Save +- lr n New run z Zoom f Picture o Overlay l Log y x Axis [] Smooth"
+        shown = footer(table).removesuffix("? Help q Leave ").strip()
+        assert names.startswith(shown) and (not shown or names[len(shown) :][:1] in ("", " "))
+
+
+async def test_a_click_on_a_key_of_the_footer_does_what_the_key_does(opened: Opener) -> None:
+    async with opened(scenes.classifier) as table:
+        for text, command in (("space Pause", "Pause"), ("- lr", "ScaleLearningRate"), ("c Save", "SaveCheckpoint")):
+            at = footer(table).index(text)
+            await table.pilot.click(KeyFooter, offset=(at, 0))
+            await table.press()
+            assert table.asked()[-1] == command
+
+
+async def test_the_help_has_the_most_important_keys_first_and_one_row_for_panes(opened: Opener) -> None:
+    async with opened(scenes.classifier, size=SMALL) as table:
+        await table.pilot.press("question_mark")
+        await until(lambda: isinstance(table.app.screen, HelpScreen))
+        await table.pilot.pause()
+        rows = scenes.seen(table.app)
+        names = ("Pause", "Resume", "Stop", "Save", "lr up", "lr down", "New run", "Zoom", "Picture", "Leave")
+        places = [rows.index(f"  {name} ") for name in names]
+        assert places == sorted(places)
+        keys = table.app.screen.query_one(WindowLines)
+        words = "\n".join(strip.text for strip in keys.render_lines(keys.size.region))
+        assert words.count("  Pane ") == 1 and "1 2 3 4  Pane" in words
+        assert "^c ^q  Quit" in words
+
+
+# -- an engine that has yet to speak ---------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("scene", "word"), [(scenes.died, "resuming from step 300"), (scenes.failed, "starting anew")])
+async def test_after_r_the_screen_says_what_is_coming(opened: Opener, scene: Scene, word: str) -> None:
+    async with opened(scene, alive=False) as table:
+        seen_s = table.screen.follower.elapsed_s
+        shown = await table.press("r")
+        assert f"◌ {word}" in shown
+        assert f"◌ {word.capitalize()}" in shown
+        assert "† " not in shown and "✗ Failed" not in shown and "steps/s" not in shown
+        assert "r Resume" not in footer(table) and "space" not in footer(table)
+        assert table.notes() == []
+        assert table.screen.follower.elapsed_s == seen_s
+
+
+async def test_an_engine_that_does_not_come_leaves_the_run_as_it_was(opened: Opener) -> None:
+    async with opened(scenes.died, alive=False) as table:
+        await table.press("r")
+        table.app.dead_runs[table.folder.path] = "no torch"
+        await until(lambda: table.screen.follower.status == "died")
+        assert "† Died" in await table.press()
+
+
+async def test_n_opens_the_form_with_the_values_of_this_run_and_leads_back(opened: Opener) -> None:
+    async with opened(scenes.failed, alive=False) as table:
+        await table.pilot.press("n")
+        await until(lambda: isinstance(table.app.screen, ConfigureScreen))
+        await table.pilot.pause()
+        assert "as run digits-wide-2 has it" in scenes.seen(table.app)
+        await table.pilot.press("escape")
+        await until(lambda: isinstance(table.app.screen, RunScreen))
+
+
+async def test_tabs_have_short_names_and_the_picture_keeps_its_title(opened: Opener) -> None:
+    async with opened(scenes.digits_finished, alive=False, size=SMALL) as table:
+        shown = await table.press("f", "f")
+        assert "▸3 mistakes   4 log" in shown
+        assert "Worst mistakes" in shown
+
+
+# -- what the banner says ----------------------------------------------------------------------------------------------
+
+
+NOT_FINITE = "the loss became NaN or infinite at step 47, with learning rate 100"
+WITHOUT = (
+    "there is no checkpoint yet: begin again with a lower learning rate, as in dltui resume digits-1 --lr 10; "
+    "or start a new run with trainer.clip_norm 1"
+)
+WITH = "the last good checkpoint is of step 46: go on from it with a lower learning rate, as in dltui resume a --lr 1"
+
+
+def failing(error: str, cure: str, saved: bool = False, began: bool = True) -> Scene:
+    """A run that ended so."""
+
+    def scene(runs: Path) -> tuple[RunFolder, float]:
+        folder, at = s.make_run(runs, "digits-1", s.DIGITS), s.BEGAN_AT + 1
+        told: list[ev.AnyEvent] = [s.started(steps_per_epoch=23, epochs=30)] if began else []
+        if saved:
+            told.append(ev.CheckpointSaved(step=46, at=at, folder="checkpoints/last", reason="schedule", took_s=0.1))
+        s.write_events(folder, [*told, ev.RunFailed(step=46 * began, at=at, error=error, cure=cure, traceback="")])
+        return folder, at + 60
+
+    return scene
+
+
+@pytest.mark.parametrize(
+    ("scene", "words"),
+    [
+        (
+            failing(NOT_FINITE, WITHOUT),
+            f"✗ Failed {NOT_FINITE} → Cure there is no checkpoint yet: begin again with a lower learning rate; "
+            "or start a new run with trainer.clip_norm 1 · n opens its values in the form",
+        ),
+        (
+            failing(NOT_FINITE, WITH, saved=True),
+            f"✗ Failed {NOT_FINITE} → Cure the last good checkpoint is of step 46: go on from it with a lower learning "
+            "rate · r resumes · n opens its values in the form",
+        ),
+        (
+            failing("/x.csv is not there: set data.path", "", began=False),
+            "✗ Failed /x.csv is not there: set data.path → n opens its values in the form, to mend them "
+            "· r tries again",
+        ),
+        (
+            failing("the disk is full", "free some space, then resume", saved=True),
+            "✗ Failed at step 46: the disk is full → Cure free some space, then resume · last checkpoint: step 46 "
+            "· r resumes · n opens its values in the form",
+        ),
+        (scenes.digits_finished, "✓ Finished 30 epochs in 3.3 s · n begins another like it"),
+    ],
+)
+async def test_the_banner_says_each_thing_once_and_names_keys_that_help(
+    opened: Opener, scene: Scene, words: str
+) -> None:
+    async with opened(scene, alive=False) as table:
+        await table.press()
+        said = str(table.screen.query_one("#run-banner", Static).content)
+        assert " ".join(said.split()) == words
 
 
 # -- looking ---------------------------------------------------------------------------------------------------------
@@ -170,8 +359,9 @@ async def test_zoom_gives_one_pane_the_screen(opened: Opener) -> None:
         shown = await table.press("2", "z")
         assert "╭─ loss" not in shown
         assert table.screen.query_one("#run-metric", Chart).region.height >= 40
-        assert "▶ running" not in shown
-        assert "▶ running" in await table.press("escape")
+        assert shown.startswith(" ▶ running   epoch 420/1,000   step 420   lr 0.00126   0:00:16 left")
+        assert "━ run ━" not in shown and "best accuracy" not in shown
+        assert "best accuracy" in await table.press("escape")
 
 
 async def test_tab_goes_through_the_panes_in_a_small_terminal(opened: Opener) -> None:
@@ -345,7 +535,7 @@ async def test_zoom_styles_no_widget_anew(opened: Opener, monkeypatch: pytest.Mo
             styled.extend(node for node in nodes if shown in node.ancestors_with_self)  # Home is made meanwhile
 
         monkeypatch.setattr(Stylesheet, "update_nodes", note)
-        assert (await table.press("z")).startswith(" ▸1 loss")
-        assert (await table.press("z")).startswith(" ▶ running")
+        assert (await table.press("z")).splitlines()[1].startswith(" ▸1 loss")
+        assert "run ━" in (await table.press("z")).splitlines()[1]
         monkeypatch.undo()  # screens that go away style what has no screen any more
         assert styled == []

@@ -7,7 +7,7 @@ from engine.run_summary import RunSummary
 from presets import Preset
 
 
-def preset_of(run: RunSummary) -> Preset:
+def preset_of(run: RunSummary | RunFolder) -> Preset:
     """A run's configuration, to start from as from a preset.
 
     Raises:

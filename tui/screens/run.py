@@ -17,15 +17,17 @@ from textual.screen import Screen
 from textual.widget import Widget
 from textual.widgets import Input, Static
 
-from engine.run_folder import RunFolder
+from engine.run_folder import RunFolder, RunFolderError
+from engine.text import plain
 from tui.run_follower import RunFollower
 from tui.screens import run_asks
+from tui.screens.home_runs import preset_of
 from tui.screens.run_ask import RunAsk
 from tui.screens.run_asks import Ask
 from tui.screens.run_charts import ChartSettings, RunCharts
 from tui.screens.run_contents import RunPanes
 from tui.screens.run_facts import banner, header_facts
-from tui.screens.run_keys import KEYS
+from tui.screens.run_keys import KEYS, Standing, key_name, standing_of
 from tui.screens.run_overlay import Overlay, find_overlay
 from tui.screens.run_panes import PaneTabs, slots_for
 from tui.screens.run_pictures import RunPictures
@@ -63,8 +65,6 @@ class RunScreen(Screen[None]):
     DEFAULT_CSS = """
     RunScreen {
         layout: vertical;
-        Footer.-compact FooterLabel { margin: 0 1 0 0; }
-        Footer.-compact KeyGroup.-compact { margin: 0 1 0 0; padding: 0; }
         #run-banner { height: auto; padding: 0 1; background: $panel; display: none; }
     }
     """
@@ -84,6 +84,7 @@ class RunScreen(Screen[None]):
         self._is_zoomed = False
         self._gave_way = False
         self._shown: set[str] = set()
+        self._standing = Standing()
         self._pictures = RunPictures(self.follower, self._charts.figure_in_second_pane)
         self._has_looked, self._has_config = asyncio.Event(), asyncio.Event()
 
@@ -109,7 +110,7 @@ class RunScreen(Screen[None]):
         yield PaneTabs(id="run-tabs")
         yield RunPanes(self.follower, self._charts, self._pictures)
         yield RunAsk(self.follower, self._clock, id="run-ask")
-        yield KeyFooter(compact=True)
+        yield KeyFooter(lambda binding: key_name(binding, self._standing))
 
     async def on_mount(self) -> None:
         """Begin to follow."""
@@ -167,10 +168,12 @@ class RunScreen(Screen[None]):
             return
         follower = self.follower
         follower.has_no_engine = self.folder.path in self.dltui.dead_runs
+        follower.expect_engine(self.dltui.resumed_at.get(self.folder.path, 0.0))
         for warning in self._steering.settle():
             self.notify(warning, severity="warning", markup=False)
         self.query_one(RunHeader).show(header_facts(follower, self._steering.word))
         self._show_banner()
+        self._name_keys()
         self.query_one(RunAsk).settle()
         self._shown = self._lay_out()
         self._panes.fill(self._shown, urgent)
@@ -185,6 +188,13 @@ class RunScreen(Screen[None]):
         if text is not None and text != line.content:
             line.update(text)
         line.display = text is not None
+
+    def _name_keys(self) -> None:
+        """Keys are named anew when they come to mean something else, and not four times a second."""
+        standing = standing_of(self.follower, self._pictures, self._is_zoomed)
+        if standing != self._standing:
+            self._standing = standing
+            self.refresh_bindings()
 
     def _lay_out(self) -> set[str]:
         """Give the panes their places; returns the ids of those on screen."""
@@ -249,7 +259,18 @@ class RunScreen(Screen[None]):
             self._say(reason)
         else:
             self.dltui.resume_run(self.folder)
-            self._say("resuming from the last checkpoint")
+            self.refresh_view()
+
+    def action_configure(self) -> None:
+        """Open the form with this run's values, for another run."""
+        try:
+            preset = preset_of(self.folder)
+        except RunFolderError as error:
+            self._say(str(error))
+            return
+        from tui.screens.configure import ConfigureScreen
+
+        self.app.push_screen(ConfigureScreen(preset, f"run {plain(self.folder.name)}"))
 
     def action_log_y(self) -> None:
         """Switch the loss axis."""
@@ -321,7 +342,8 @@ class RunScreen(Screen[None]):
         """Give the pane in use the whole screen."""
         self._is_zoomed = not self._is_zoomed
         # not by a class of the screen: all that is on it would be styled anew
-        self.query_one(RunHeader).display = not self._is_zoomed
+        self.query_one(RunHeader).is_brief = self._is_zoomed
+        self._name_keys()
         self._arrange()
 
     def action_next_pane(self, direction: int) -> None:
