@@ -33,7 +33,7 @@ def regions_figure(data: DataBundle, sample: Split, classes_of: Callable[[Tensor
         "labels": points.targets.reshape(-1).cpu().numpy().astype(np.int16),
         "names": np.array(data.class_names),
     }
-    return Figure("regions", "regions", f"Decision regions, with {_whose(data)} points", arrays)
+    return Figure("regions", "regions", f"Decision regions, with {_taken(data, len(points), 'points')}", arrays)
 
 
 def _extent(points: Tensor) -> np.ndarray:
@@ -48,7 +48,7 @@ def matrix_figure(data: DataBundle, truth: np.ndarray, guess: np.ndarray) -> Fig
     """How often each true class (rows) was taken for each class (columns); (N,) classes each."""
     classes = len(data.class_names)
     counts = np.bincount(truth * classes + guess, minlength=classes**2).reshape(classes, classes).astype(np.int64)
-    title = f"Confusion matrix of {len(truth):,} {_whose(data)} samples"
+    title = f"Confusion matrix of {_taken(data, len(truth), 'samples')}"
     return Figure("matrix", "matrix", title, {"counts": counts, "names": np.array(data.class_names)})
 
 
@@ -65,7 +65,7 @@ def mistakes_figure(data: DataBundle, sample: Split, probabilities: np.ndarray) 
         "confidence": confidence[worst].astype(np.float32),
         "names": np.array(data.class_names),
     }
-    title = f"Mistakes: {len(wrong):,} of {len(truth):,} {_whose(data)} samples, the surest first"
+    title = f"Mistakes: {len(wrong):,} of {_taken(data, len(truth), 'samples')}, the surest first"
     return Figure("mistakes", "mistakes", title, arrays)
 
 
@@ -78,5 +78,7 @@ def weights_figure(data: DataBundle, model: nn.Module) -> Figure:
     return Figure("weights", "weights", "Weights: what speaks for a class, and what against", arrays)
 
 
-def _whose(data: DataBundle) -> str:
-    return "held-out" if data.val else "training"
+def _taken(data: DataBundle, count: int, what: str) -> str:
+    """How many were looked at, and of how many where not at all of them: a picture drawn live takes fewer."""
+    whole, whose = len(data.val or data.train), "held-out" if data.val else "training"
+    return f"{count:,} {whose} {what}" if count >= whole else f"{count:,} among the {whole:,} {whose} {what}"

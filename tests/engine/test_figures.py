@@ -208,6 +208,19 @@ def test_mistakes_are_the_surest_wrong_guesses() -> None:
     assert f"{int(wrong.sum())} of 360" in figures["mistakes"].title
 
 
+@pytest.mark.parametrize("tree", [SOFTMAX, DROPPED])
+def test_a_picture_of_a_part_says_of_what_it_is_a_part(tree: dict[str, Any]) -> None:
+    task, data, _ = make(tree)
+    assert data.val is not None
+    half = len(data.val) // 2
+    part = Sample(data.val.inputs[:half], data.val.targets[:half])
+    figures = {figure.name: figure for figure in task.figures(part)}
+    for name in figures.keys() & {"matrix", "mistakes", "regions"}:
+        assert f"{half} among the {len(data.val)} held-out " in figures[name].title
+    whole = {figure.name: figure.title for figure in task.figures(data.val)}
+    assert not any("among" in title for title in whole.values())
+
+
 def test_a_model_without_mistakes_has_an_empty_picture_of_them() -> None:
     _, task, data = drawn(SOFTMAX)
     guess = task.evaluate(data.train.inputs, data.train.targets)["outputs"].argmax(1)
