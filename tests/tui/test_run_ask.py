@@ -28,6 +28,7 @@ from tui.offline_answer import Answer, NoAnswer, ask_last_checkpoint
 from tui.screens import run_ask
 from tui.screens.run_ask import RunAsk
 from tui.widgets.answer_line import AnswerLine
+from tui.widgets.run_header import RunHeader
 
 Opener = Callable[..., Any]
 
@@ -151,9 +152,9 @@ async def test_keys_of_the_run_are_letters_while_it_is_open_and_keys_again_after
 async def test_escape_closes_it_and_only_then_leaves_the_zoom(opened: Opener) -> None:
     async with opened() as table:
         await table.press("3", "z", "a", *"so", "escape")
-        assert not table.screen.query_one("#run-header").display
+        assert table.screen.query_one(RunHeader).is_brief
         await table.press("escape")
-        assert table.screen.query_one("#run-header").display
+        assert not table.screen.query_one(RunHeader).is_brief
         await table.press("a")
         assert table.typed == "so", "what was typed is still there"
 
