@@ -68,24 +68,37 @@ class PresetTitle:
 
 def preset_titles() -> list[PresetTitle]:
     """The presets to list, in their order, as their files call them: in milliseconds, for nothing is validated."""
-    trees, budget = dict[str, dict[str, Any]](), _Budget(LISTED_BYTES)
-    paths = preset_paths()
-    for name, path in paths.items():
-        with suppress(PresetError):
-            trees[name] = _read_toml(path, budget)
+    trees, budget = dict[Path, dict[str, Any]](), _Budget(LISTED_BYTES)
     titles = []
-    for name, tree in trees.items():
-        group: object = tree.get("group")
-        for _ in range(EXTENDS_LIMIT):
-            if group is not None or not isinstance(tree.get("extends"), str):
-                break
-            tree = trees.get(tree["extends"], {})
-            group = tree.get("group")
-        title, is_users = trees[name].get("title"), paths[name].parent != SHIPPED
-        if isinstance(title, str):
-            titles.append(PresetTitle(name, title, group if isinstance(group, str) else "", is_users))
+    for name, path in preset_paths().items():
+        with suppress(PresetError):
+            title = _tree_of(path, trees, budget).get("title")
+            if isinstance(title, str):
+                titles.append(PresetTitle(name, title, _group(path, trees, budget), path.parent != SHIPPED))
     titles.sort(key=lambda title: (title.is_users, _order(title.name)))
     return titles
+
+
+def _group(path: Path, trees: dict[Path, dict[str, Any]], budget: _Budget) -> str:
+    """The heading that a preset, or the nearest one that it extends by name, says it stands under."""
+    for _ in range(EXTENDS_LIMIT):
+        tree: dict[str, Any] = {}
+        with suppress(PresetError):
+            tree = _tree_of(path, trees, budget)
+        group, name = tree.get("group"), tree.get("extends")
+        if group is not None or not isinstance(name, str):
+            return group if isinstance(group, str) else ""
+        parent = find_preset(name, path)
+        if parent is None:
+            break
+        path = parent
+    return ""
+
+
+def _tree_of(path: Path, trees: dict[Path, dict[str, Any]], budget: _Budget) -> dict[str, Any]:
+    if path not in trees:
+        trees[path] = _read_toml(path, budget)
+    return trees[path]
 
 
 def preset_paths() -> dict[str, Path]:
@@ -108,14 +121,30 @@ def _is_preset(file_name: str) -> bool:
     return file_name.endswith(".toml") and not file_name.startswith(".")
 
 
-def find_preset(name: str) -> Path | None:
-    """The file of the preset called `name`, listed or not; None if there is none."""
-    if _is_preset(f"{name}.toml") and os.sep not in name:
-        for folder in (user_presets_dir(), SHIPPED):
-            with suppress(OSError, ValueError):  # a name that no file can have
-                if os.path.lexists(folder / f"{name}.toml"):
-                    return folder / f"{name}.toml"
+def find_preset(name: str, child: Path | None = None) -> Path | None:
+    """The file of the preset called `name`, listed or not; None if there is none.
+
+    Args:
+        name: What it is called.
+        child: The file that extends it. A shipped one means a shipped one, whatever the user calls their own; and none
+            means itself, so that a user's `spiral-relu` may extend the shipped one.
+    """
+    if not _is_preset(f"{name}.toml") or os.sep in name:
+        return None
+    is_shipped = child is not None and child.absolute().parent == SHIPPED
+    for folder in (SHIPPED,) if is_shipped else (user_presets_dir(), SHIPPED):
+        path = folder / f"{name}.toml"
+        with suppress(OSError, ValueError):  # a name that no file can have
+            if os.path.lexists(path) and not (child is not None and _is_same(path, child)):
+                return path
     return None
+
+
+def _is_same(path: Path, other: Path) -> bool:
+    try:
+        return path.samefile(other)
+    except OSError:  # a link that leads nowhere
+        return False
 
 
 def load_presets() -> tuple[list[Preset], list[PresetError]]:
@@ -146,7 +175,7 @@ def load_preset(name: str) -> Preset:
     Raises:
         PresetError: there is none, or it is not valid.
     """
-    return _load(_resolve(name, Path.cwd()), None)
+    return _load(_resolve(name, None), None)
 
 
 @dataclass
@@ -170,15 +199,18 @@ def _load(path: Path, budget: _Budget | None) -> Preset:
         raise PresetError(f"{_shown(path)}: {error}") from None
 
 
-def _resolve(name: str, beside: Path) -> Path:
+def _resolve(name: str, child: Path | None) -> Path:
+    """The file called `name`, or at the path `name`, which starts beside the file `child` that extends it."""
     if name.endswith(".toml") or os.sep in name:
-        return beside / expanded(name)
-    path = find_preset(name)
+        return (child.parent if child else Path.cwd()) / expanded(name)
+    path = find_preset(name, child)
     if path is not None:
         return path
-    near = get_close_matches(name[:NAME_LIMIT], preset_paths(), n=1, cutoff=0.4)
+    is_itself = child is not None and child.stem == name
+    others = [other for other in preset_paths() if not (is_itself and other == name)]
+    near = get_close_matches(name[:NAME_LIMIT], others, n=1, cutoff=0.4)
     hint = f"did you mean '{plain(near[0])}'?" if near else "dltui presets lists them"
-    raise PresetError(f"no preset '{plain(name)[:80]}'; {hint}")
+    raise PresetError(f"no {'other ' * is_itself}preset '{plain(name)[:80]}'; {hint}")
 
 
 def _read(path: Path, depth: int, budget: _Budget | None) -> dict[str, Any]:
@@ -196,7 +228,7 @@ def _read(path: Path, depth: int, budget: _Budget | None) -> dict[str, Any]:
     if not isinstance(parent, str):
         raise PresetError(f"{_shown(path)}: extends wants the name or path of a preset")
     try:
-        return overlay(_read(_resolve(parent, path.parent), depth + 1, budget), tree)
+        return overlay(_read(_resolve(parent, path), depth + 1, budget), tree)
     except PresetError as error:
         raise error if depth else PresetError(f"{_shown(path)}: extends: {error}") from None
 

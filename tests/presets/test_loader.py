@@ -11,7 +11,7 @@ import pytest
 from engine.places import user_presets_dir
 from engine.toml_text import LIMIT_BYTES
 from presets import PresetError, load_preset, load_presets, preset_titles, save_preset
-from presets.loader import EXTENDS_LIMIT
+from presets.loader import EXTENDS_LIMIT, SHIPPED
 
 WHOLE = """
 title = "Mine"
@@ -116,6 +116,35 @@ def test_presets_that_extend_each_other_are_refused(tmp_path: Path) -> None:
     (tmp_path / "a.toml").write_text("extends = './b.toml'")
     (tmp_path / "b.toml").write_text("extends = './a.toml'")
     assert f"more than {EXTENDS_LIMIT} files deep" in refused(str(tmp_path / "a.toml"))
+
+
+def test_a_shipped_preset_extends_a_shipped_one_whatever_the_user_calls_theirs(mine: Path) -> None:
+    before, listed = load_preset("spiral-relu").tree, preset_titles()
+    (mine / "spiral-linear.toml").write_text("extends = 'xor'\ntitle = 'Mine'\ngroup = 'My own'\n")
+    assert load_preset("spiral-linear").config.data.kind == "xor"
+    assert load_preset("spiral-relu").tree == before
+    assert load_preset(str(SHIPPED / "spiral-relu.toml")).tree == before
+    named = {title.name: title for title in preset_titles()}
+    assert all(named[title.name] == title for title in listed if title.name != "spiral-linear")
+    assert named["spiral-linear"].group == "My own"
+
+
+def test_a_users_preset_may_extend_the_shipped_one_of_its_name(mine: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    shipped = load_preset("spiral-linear").config
+    (mine / "spiral-linear.toml").write_text("extends = 'spiral-linear'\n[optimizer]\nlr = 0.5\n")
+    (mine / "heir.toml").write_text("extends = 'spiral-linear'\ntitle = 'Heir'\n")
+    monkeypatch.chdir(mine)
+    for name in ("spiral-linear", "./spiral-linear.toml", "heir"):
+        config = load_preset(name).config
+        assert (config.data, config.optimizer.lr) == (shipped.data, 0.5)
+    assert {title.group for title in preset_titles() if title.is_users} == {shipped.group}
+
+
+def test_a_preset_that_can_only_mean_itself_is_refused(mine: Path) -> None:
+    (mine / "mine.toml").write_text("extends = 'mine'")
+    assert "extends: no other preset 'mine'; " in refused("mine")
+    assert "did you mean 'mine'" not in refused("mine")
+    assert "did you mean 'mine'" in refused("mime")
 
 
 def test_a_runs_configuration_is_a_preset_that_keeps_its_name_and_its_data(tmp_path: Path) -> None:
