@@ -56,11 +56,9 @@ def train_in_foreground(folder: RunFolder, as_json: bool, is_new: bool = False) 
 
     Raises:
         RunFolderError: as `train_shown`.
-        RunRefused: as `discard_refused`.
+        RunRefused: as `train_shown`.
     """
-    outcome = train_shown(folder, as_json)
-    if is_new:
-        discard_refused(outcome, folder)
+    outcome = train_shown(folder, as_json, is_new=is_new)
     return _conclude(outcome, folder, as_json)
 
 
@@ -80,7 +78,7 @@ def discard_refused(outcome: Outcome, folder: RunFolder) -> None:
     raise RunRefused(plain(state.ending.in_a_line))
 
 
-def train_shown(folder: RunFolder, as_json: bool, script: Sequence[Due] = ()) -> Outcome:
+def train_shown(folder: RunFolder, as_json: bool, script: Sequence[Due] = (), is_new: bool = False) -> Outcome:
     """Train the run in this process until it ends, with a line that says how far it is.
 
     Ctrl+C and SIGTERM stop it with a checkpoint, a second Ctrl+C at once. It outlives its terminal.
@@ -89,11 +87,24 @@ def train_shown(folder: RunFolder, as_json: bool, script: Sequence[Due] = ()) ->
         folder: The run's folder.
         as_json: Whether a program is to read how it came out; it is told nothing between two evaluations.
         script: Commands to obey at given steps.
+        is_new: Whether the run was made for this, so that nobody misses it if it can't begin.
 
     Raises:
-        RunFolderError: the run can't be trained; nothing was started.
+        RunFolderError: the run can't be trained; nothing was started, and of a new one nothing is left.
+        RunRefused: as `discard_refused`.
     """
-    return asyncio.run(_train(Session(folder, script), Progress(folder.name, sys.stderr, only_evaluations=as_json)))
+    progress = Progress(folder.name, sys.stderr, only_evaluations=as_json)
+    try:
+        session = Session(folder, script)
+    except BaseException:
+        if is_new:
+            with suppress(OSError, RunFolderError):
+                folder.discard()
+        raise
+    outcome = asyncio.run(_train(session, progress))
+    if is_new:
+        discard_refused(outcome, folder)
+    return outcome
 
 
 async def _train(session: Session, progress: Progress) -> Outcome:

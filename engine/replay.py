@@ -11,7 +11,7 @@ from torch import Tensor
 from engine import events as ev
 from engine.checkpoint import Checkpoint, load_checkpoint
 from engine.commands import AnyCommand, SetLearningRate, Stop
-from engine.console import discard_refused, print_failure, train_shown
+from engine.console import print_failure, train_shown
 from engine.due import Due
 from engine.lr_changes import LrChanges
 from engine.run_folder import RunFolder, RunFolderError, create_run
@@ -62,8 +62,8 @@ def replay(source: RunFolder, runs: Path, as_json: bool = False) -> Comparison |
     script = [Due(change.step, SetLearningRate(lr=change.lr)) for change in changes if change.step < reference.step]
     ending: list[AnyCommand] = [Stop(reason=REACHED)] if reference.step < total else []
     folder = create_run(runs, _config(source, started), source.data_dir(), _free_name(runs, source.name))
-    outcome = train_shown(folder, as_json, [*script, *(Due(reference.step, command) for command in ending)])
-    discard_refused(outcome, folder)
+    script += [Due(reference.step, command) for command in ending]
+    outcome = train_shown(folder, as_json, script, is_new=True)
     if outcome.failure or outcome.signal or isinstance(outcome.state.ending, ev.RunFailed):
         print_failure(outcome.state, outcome.failure)
         return None

@@ -22,7 +22,7 @@ from engine.run_errors import RunLocked as RunLocked
 from engine.run_lock import RunLock, holder_of
 from engine.run_log import LogReader, LogWriter
 from engine.text import plain
-from engine.toml_text import LIMIT_BYTES, TomlError, parse_toml
+from engine.toml_text import LIMIT_BYTES, TomlError, dump_toml, parse_toml
 
 if TYPE_CHECKING:
     from engine.schema import RunConfig
@@ -189,12 +189,14 @@ def create_run(runs: Path, config: RunConfig, data: Path, name: str = "") -> Run
         name: The run's name; the preset's name and the next free number if empty.
 
     Raises:
-        RunFolderError: the name is not usable or taken, or the folder can't be written.
+        RunFolderError: the name is not usable or taken, the configuration can't be kept, or the folder can't be
+            written.
     """
     if name and not NAME.fullmatch(name):
         raise RunFolderError(
             f"'{plain(name)[:80]}' is no name for a run: use letters, digits, '.', '_' and '-', at most 80"
         )
+    content = config_toml(config, data)
     draft: Path | None = None
     try:
         runs.mkdir(parents=True, exist_ok=True)
@@ -202,12 +204,10 @@ def create_run(runs: Path, config: RunConfig, data: Path, name: str = "") -> Run
         draft.chmod(0o755)
         for folder in ("checkpoints", "figures"):
             (draft / folder).mkdir()
-        write_config(draft / "config.toml", config, data)
+        (draft / "config.toml").write_bytes(content)
         for file in ("events.jsonl", "commands.jsonl", "console.log"):
             (draft / file).touch()
         return RunFolder(_publish(draft, runs, name, config.preset or config.data.kind))
-    except UnicodeEncodeError:
-        raise RunFolderError(f"{plain(str(data))}: the name of a data folder must be UTF-8 text") from None
     except OSError as error:
         raise RunFolderError(
             f"can't make a run in {plain(str(runs))}: {error.strerror}; choose another folder with --runs or DLTUI_RUNS"
@@ -235,11 +235,27 @@ def _publish(draft: Path, runs: Path, name: str, stem: str) -> Path:
             number += 1
 
 
-def write_config(path: Path, config: RunConfig, data: Path) -> None:
-    """Write `config` as TOML that `--config` takes back, with the data folder above it."""
-    import tomlkit  # takes a while, and viewers write none
+def config_toml(config: RunConfig, data: Path) -> bytes:
+    """`config` as TOML that `--config` takes back, with the data folder above it.
 
-    path.write_text(tomlkit.dumps({"data_dir": str(data), **config.model_dump(mode="json")}), "utf-8")
+    Raises:
+        RunFolderError: nobody could read it again, or the data folder's name is no text.
+    """
+    tree = config.model_dump(mode="json")
+    try:
+        return dump_toml({"data_dir": str(data), **tree})
+    except UnicodeEncodeError:
+        raise RunFolderError(f"{plain(str(data))}: the name of a data folder must be UTF-8 text") from None
+    except TomlError as error:
+        raise RunFolderError(f"no config.toml can hold this: it would be {error}; {_mend_size(tree)}") from None
+
+
+def _mend_size(tree: dict[str, Any]) -> str:
+    """What to do about a configuration that is too large: its largest part is the one to make smaller."""
+    parts = [(section, key) for section, table in tree.items() if isinstance(table, dict) for key in table]
+    section, key = max(parts, key=lambda part: len(str(tree[part[0]][part[1]])))
+    more = ", and have your code read what it needs from a file" if key == "args" else ""
+    return f"make {section}.{key} smaller{more}"
 
 
 def find_run(runs: Path, name: str) -> RunFolder:

@@ -1,9 +1,10 @@
-"""TOML from outside, parsed in bounded time."""
+"""TOML from outside, parsed in bounded time; and written so that it can be parsed again."""
 
 from __future__ import annotations
 
 import re
 import tomllib
+from collections.abc import Mapping
 from typing import Any
 
 from engine.text import plain
@@ -41,3 +42,20 @@ def parse_toml(data: bytes) -> dict[str, Any]:
         raise TomlError("nested too deeply") from None
     except ValueError as error:  # what is no TOML, and numbers of thousands of digits
         raise TomlError(plain(str(error))[:300]) from None
+
+
+def dump_toml(tree: Mapping[str, Any]) -> bytes:
+    """`tree` as TOML that `parse_toml` takes back. Escapes make it longer than the text that it was read from.
+
+    Raises:
+        TomlError: it would be too large or nested too deeply to be read again.
+        UnicodeEncodeError: it holds what is no text, as names of files may.
+    """
+    import tomlkit  # takes a while, and only writing needs it
+
+    try:
+        data = tomlkit.dumps(tree).encode("utf-8")
+    except RecursionError:
+        raise TomlError("nested too deeply") from None
+    parse_toml(data)
+    return data

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 from engine.own_file import read_own
 from engine.places import expanded, user_presets_dir
 from engine.text import plain
-from engine.toml_text import LIMIT_BYTES, TomlError, parse_toml
+from engine.toml_text import LIMIT_BYTES, TomlError, dump_toml, parse_toml
 
 if TYPE_CHECKING:  # the schema takes a while to import: who only asks for names need not wait for it
     from engine.schema import RunConfig
@@ -270,17 +270,19 @@ def save_preset(name: str, tree: Mapping[str, Any]) -> Path:
         raise PresetError(f"'{plain(name)[:80]}' is no name for a preset: use a-z, 0-9, '.', '_' and '-', at most 80")
     try:
         config = validate({**tree, "preset": name})
+        content = dump_toml(config.model_dump(mode="json", exclude={"preset"}))
     except ConfigError as error:
         raise PresetError(str(error)) from None
-    import tomlkit  # takes a while, and only writing needs it
+    except TomlError as error:
+        raise PresetError(f"no file can hold this preset: it would be {error}; make it smaller") from None
 
     folder = user_presets_dir()
     draft = ""
     try:
         folder.mkdir(parents=True, exist_ok=True)
         fd, draft = tempfile.mkstemp(prefix=".new-", suffix=".toml", dir=folder)
-        with os.fdopen(fd, "w", encoding="utf-8") as file:
-            file.write(tomlkit.dumps(config.model_dump(mode="json", exclude={"preset"})))
+        with os.fdopen(fd, "wb") as file:
+            file.write(content)
         os.replace(draft, folder / f"{name}.toml")
     except OSError as error:
         with suppress(OSError):

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from engine import events as ev
-from engine.console import Outcome, discard_refused
+from engine.console import Outcome, discard_refused, train_shown
 from engine.diagnosis import diagnose
 from engine.run_errors import RunRefused
 from engine.run_folder import RunFolder, RunFolderError, create_run
@@ -61,3 +61,11 @@ def test_every_other_run_stays(folder: RunFolder, events: tuple[ev.AnyEvent, ...
 )
 def test_what_the_box_or_code_did_is_no_refusal(error: Exception) -> None:
     assert not diagnose(error).is_refusal
+
+
+@pytest.mark.parametrize("is_new", [True, False])
+def test_a_new_run_that_can_not_begin_is_taken_back(folder: RunFolder, is_new: bool) -> None:
+    (folder.path / "config.toml").write_text("[oops")
+    with pytest.raises(RunFolderError, match="is damaged"):
+        train_shown(folder, as_json=False, is_new=is_new)
+    assert folder.path.exists() is not is_new

@@ -81,14 +81,32 @@ def test_a_folder_that_can_not_be_written_is_refused(tmp_path: Path, config: Run
         make(tmp_path / "file" / "runs", config)
 
 
+@pytest.mark.parametrize(
+    ("args", "fault"),
+    [({"words": "\x01" * 20_000}, "larger than 64 KiB"), ({"a": {}}, "nested too deeply: keys have at most 32 parts")],
+)
+def test_a_configuration_that_nobody_could_read_again_is_refused(
+    tmp_path: Path, args: dict[str, object], fault: str
+) -> None:
+    """What is written with escapes takes more room than what it was read from."""
+    for _ in range(40 if "a" in args else 0):
+        args = {"a": args}
+    model = {"kind": "custom", "target": "/a.py:Net", "args": args}
+    with pytest.raises(RunFolderError) as refused:
+        make(tmp_path / "runs", validate({"data": {"kind": "spiral"}, "model": model}))
+    assert fault in str(refused.value)
+    assert "; make model.args smaller, and have your code read" in str(refused.value)
+    assert not (tmp_path / "runs").exists()
+
+
 def test_a_disk_that_fills_up_leaves_nothing_half_made(
     tmp_path: Path, config: RunConfig, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def full(path: Path, config: RunConfig, data: Path) -> None:
+    def full(path: Path, content: bytes) -> None:
         path.write_text("half")
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(run_folder, "write_config", full)
+    monkeypatch.setattr(Path, "write_bytes", full)
     with pytest.raises(RunFolderError, match="No space left on device"):
         make(tmp_path, config)
     assert list(tmp_path.iterdir()) == []

@@ -178,6 +178,13 @@ def test_what_is_not_valid_is_not_saved(mine: Path) -> None:
     assert list(mine.iterdir()) == []
 
 
+def test_what_could_not_be_read_again_is_not_saved(mine: Path) -> None:
+    data = {"kind": "custom", "target": "/a.py:f", "args": {"words": "\x01" * 20_000}}
+    with pytest.raises(PresetError, match="it would be larger than 64 KiB"):
+        save_preset("mine", {"data": data, "model": {"kind": "linear"}})
+    assert list(mine.iterdir()) == []
+
+
 def test_a_folder_that_can_not_be_written_is_told_of() -> None:
     user_presets_dir().parent.mkdir(parents=True, exist_ok=True)
     user_presets_dir().write_text("a file where the folder should be")
