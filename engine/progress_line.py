@@ -7,11 +7,12 @@ import os
 import time
 from collections.abc import Callable
 from contextlib import suppress
-from typing import TextIO
+from typing import NamedTuple, TextIO
 
 from engine.run_state import RunState
 from engine.text import plain
 
+GAP = "  "
 REDRAW_EVERY_S = 0.2
 EVALUATION_EVERY_S = 5.0
 """Off a terminal, evaluations that follow sooner upon one that was told are left out."""
@@ -86,13 +87,13 @@ class Progress:
                 print_to("", self._stream)
 
     def _draw(self, state: RunState) -> None:
-        line = progress_line(self._name, state)
         if not self._live:
-            print_to(line, self._stream)
+            print_to(progress_line(self._name, state), self._stream)
             return
+        columns = None
         with suppress(OSError):
-            columns = os.get_terminal_size(self._stream.fileno()).columns
-            line = line[: max(1, columns - 1)]
+            columns = os.get_terminal_size(self._stream.fileno()).columns - 1
+        line = progress_line(self._name, state, columns)
         padding = " " * (self._width - len(line))
         self._width = len(line)
         print_to(f"\r{line}{padding}", self._stream, end="")
@@ -103,19 +104,50 @@ class Progress:
             self._width = 0
 
 
-def progress_line(name: str, state: RunState) -> str:
-    """`digits-mlp-1  epoch 12/30  40 %  loss 0.12  val/accuracy 0.96  1,234 steps/s  ETA 0:12`."""
-    parts = [name, f"epoch {state.epoch_under_way}/{state.epochs}"]
+class _Field(NamedTuple):
+    """A part of the line, which is there whole or not at all: half a number is another number."""
+
+    rank: int
+    """Where there is no room for all, those of the lowest ranks stay."""
+    text: str
+
+
+def progress_line(name: str, state: RunState, columns: int | None = None) -> str:
+    """`digits-mlp-1  epoch 12/30  40 %  loss 0.12  val/accuracy 0.96  1,234 steps/s  ETA 0:12`.
+
+    Args:
+        name: The run's name.
+        state: What is known of it.
+        columns: How long the line may be, if not as long as it likes.
+    """
+    fields = _fields(name, state)
+    if columns is None:
+        return GAP.join(field.text for field in fields)
+    kept, room = set[int](), columns + len(GAP)
+    for place in sorted(range(len(fields)), key=lambda place: fields[place].rank):
+        taken = len(fields[place].text) + len(GAP)
+        if taken <= room:
+            kept.add(place)
+            room -= taken
+    return GAP.join(field.text for place, field in enumerate(fields) if place in kept)
+
+
+def _fields(name: str, state: RunState) -> list[_Field]:
+    """In the order in which they are shown."""
+    fields = [_Field(4, plain(name)), _Field(0, f"epoch {state.epoch_under_way}/{state.epochs}")]
     if state.total_steps:
-        parts.append(f"{100 * state.step / state.total_steps:.0f} %")
+        fields.append(_Field(1, f"{100 * state.step / state.total_steps:.0f} %"))
     losses = [key for key in state.latest if key.startswith("train/loss")]
-    shown = [*losses, state.started.metric if state.started else ""]
-    parts += [f"{key} {value:.4g}" for key in dict.fromkeys(shown) if (value := state.latest.get(key)) is not None]
+    metric = state.started.metric if state.started else ""
+    for key in dict.fromkeys([*losses, metric]):
+        if (value := state.latest.get(key)) is not None:
+            rank = 2 if key in losses[:1] else 5 if key == metric else 7
+            fields.append(_Field(rank, plain(f"{key} {value:.4g}")))
     if state.steps_per_s:
-        parts.append(f"{state.steps_per_s:,.0f} steps/s")
+        fields.append(_Field(6, f"{state.steps_per_s:,.0f} steps/s"))
     if state.eta_s:
-        parts.append(f"ETA {clock(state.eta_s)}")
-    return plain("  ".join(parts))
+        fields.append(_Field(3, f"ETA {clock(state.eta_s)}"))
+    return fields
 
 
 def clock(seconds: float) -> str:

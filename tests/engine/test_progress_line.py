@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import os
 
 import pytest
 
@@ -71,6 +72,43 @@ def test_a_line_says_how_far_the_run_is() -> None:
     file.state.apply(logged(15, 0.25, elapsed_s=3))
     file.at(3)
     assert stream.getvalue() == "one  epoch 2/4  38 %  train/loss 0.25  5 steps/s  ETA 0:05\n"
+
+
+WHOLE = "spiral-1  epoch 2/4  38 %  train/loss 4.218e-07  val/loss 1.234e-06  5 steps/s  ETA 0:05"
+
+
+@pytest.mark.parametrize(
+    ("columns", "line"),
+    [
+        (88, WHOLE),
+        (87, "spiral-1  epoch 2/4  38 %  train/loss 4.218e-07  val/loss 1.234e-06  ETA 0:05"),
+        (76, "spiral-1  epoch 2/4  38 %  train/loss 4.218e-07  5 steps/s  ETA 0:05"),
+        (57, "spiral-1  epoch 2/4  38 %  train/loss 4.218e-07  ETA 0:05"),
+        (47, "epoch 2/4  38 %  train/loss 4.218e-07  ETA 0:05"),
+        (40, "epoch 2/4  38 %  train/loss 4.218e-07"),
+        (8, "38 %"),
+        (1, ""),
+    ],
+)
+def test_where_there_is_no_room_whole_fields_are_left_out(columns: int, line: str) -> None:
+    """Half a number would be another number."""
+    state = RunState()
+    state.apply(started(metric="val/loss"))
+    state.apply(logged(15, 4.218e-07, elapsed_s=3))
+    state.latest["val/loss"] = 1.234e-06
+    assert progress_line("spiral-1", state) == WHOLE
+    assert progress_line("spiral-1", state, columns) == line
+
+
+def test_a_terminal_gets_a_line_that_fits(monkeypatch: pytest.MonkeyPatch) -> None:
+    terminal = Terminal()
+    monkeypatch.setattr(terminal, "fileno", lambda: 1)
+    monkeypatch.setattr(os, "get_terminal_size", lambda fd: os.terminal_size((17, 24)))
+    follower = Follower(terminal)
+    follower.begin()
+    follower.state.apply(logged(15, 4.218e-07, elapsed_s=3))
+    follower.at(3)
+    assert terminal.getvalue() == "\repoch 2/4  38 %"
 
 
 def test_names_from_a_log_are_shown_as_plain_text() -> None:
