@@ -65,7 +65,7 @@ def train(args: Namespace) -> int:
             with suppress(OSError, RunFolderError):
                 folder.discard()
             raise CommandError(f"no process can be started to train in: {error}", 1) from None
-    train_in_foreground = _import_engine()
+    train_in_foreground = _import_engine(args.name or request.config.preset)
     return train_in_foreground(create_run(args.runs, request.config, data, args.name), args.json, is_new=True)
 
 
@@ -86,7 +86,7 @@ def resume(args: Namespace) -> int:
             return _train_detached(folder, args.json)
         except _NoProcess as error:
             raise CommandError(f"no process can be started to train in: {error}", 1) from None
-    return _import_engine()(folder, args.json)
+    return _import_engine(folder.name)(folder, args.json)
 
 
 def resolve(preset: str | None, config_file: Path | None, settings: Tree, data: Path | None) -> Request:
@@ -157,13 +157,21 @@ class _TrainInForeground(Protocol):
     def __call__(self, folder: RunFolder, as_json: bool, is_new: bool = False) -> int: ...
 
 
-def _import_engine() -> _TrainInForeground:
-    """`engine.console.train_in_foreground`."""
+def _import_engine(name: str) -> _TrainInForeground:
+    """`engine.console.train_in_foreground`, for whatever is called `name`."""
     # a terminal that closes meanwhile must not take the run along
     signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    _say_starting(name)
     with importing_torch():
         from engine.console import train_in_foreground
     return train_in_foreground
+
+
+def _say_starting(name: str) -> None:
+    """Tell a person, who would wait for seconds without a word."""
+    if sys.stderr.isatty():
+        with suppress(OSError):  # the terminal has gone; training goes on
+            print(f"starting {plain(name)} …", file=sys.stderr, flush=True)
 
 
 class _NoProcess(Exception):
@@ -172,6 +180,7 @@ class _NoProcess(Exception):
 
 def _train_detached(folder: RunFolder, as_json: bool) -> int:
     """Start a host for the run and wait until it has begun, or say why it has not."""
+    _say_starting(folder.name)
     reader, state = folder.read_history(), RunState()
     state.apply_all(reader.read_all())
     launcher = Launcher()

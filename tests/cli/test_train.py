@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import io
 import json
+import sys
 import tomllib
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import pytest
 
@@ -17,6 +19,10 @@ from engine.places import data_dir, runs_dir
 from engine.run_folder import RunFolder, RunLocked, create_run
 from tests.cli.conftest import Dltui, make_run
 from tests.engine.test_run_state import logged, started
+from tui import train
+from tui.cli import main
+from tui.errors import CommandError
+from tui.launcher import Launcher
 
 Refused = Callable[..., str]
 
@@ -268,6 +274,26 @@ def test_what_a_foreground_run_says_is_plain_text(dltui: Dltui, tmp_path: Path) 
     done = dltui("resume", "strange")
     assert done.status == 1
     assert "[2J" in done.out and "\x1b" not in done.out + done.err
+
+
+@pytest.mark.parametrize("is_terminal", [True, False])
+@pytest.mark.parametrize("how", [("--detach",), ()])
+def test_a_person_is_told_at_once_that_it_begins(
+    monkeypatch: pytest.MonkeyPatch, is_terminal: bool, how: tuple[str, ...]
+) -> None:
+    """Before anything is started, or torch imported, which takes seconds."""
+    said, said_by_then = io.StringIO(), list[str]()
+    monkeypatch.setattr(said, "isatty", lambda: is_terminal)
+    monkeypatch.setattr(sys, "stderr", said)
+
+    def refuse(*_: object) -> NoReturn:
+        said_by_then.append(said.getvalue())
+        raise CommandError("not now", 1)
+
+    monkeypatch.setattr(Launcher, "spawn", refuse)
+    monkeypatch.setattr(train, "importing_torch", refuse)
+    assert main(["train", "spiral-relu", "--name", "mine", *how]) == 1
+    assert said_by_then == ["starting mine …\n" if is_terminal else ""]
 
 
 def test_resuming_goes_on_to_the_end(dltui: Dltui) -> None:
