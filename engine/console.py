@@ -10,7 +10,7 @@ import sys
 import time
 from collections.abc import Sequence
 from contextlib import suppress
-from typing import NamedTuple
+from typing import NamedTuple, TextIO
 
 from engine.commands import Stop
 from engine.due import Due
@@ -29,6 +29,7 @@ from engine.run_folder import RunFolder, RunFolderError
 from engine.run_report import report
 from engine.run_state import RunState
 from engine.session import Session
+from engine.streams import result_stream, write_result
 from engine.text import plain, plain_lines
 
 SAME_PRESS_S = 0.5
@@ -58,8 +59,9 @@ def train_in_foreground(folder: RunFolder, as_json: bool, is_new: bool = False) 
         RunFolderError: as `train_shown`.
         RunRefused: as `train_shown`.
     """
-    outcome = train_shown(folder, as_json, is_new=is_new)
-    return _conclude(outcome, folder, as_json)
+    with result_stream(as_json) as stream:
+        outcome = train_shown(folder, as_json, is_new=is_new)
+        return _conclude(outcome, folder, as_json, stream)
 
 
 def discard_refused(outcome: Outcome, folder: RunFolder) -> None:
@@ -121,15 +123,22 @@ async def _train(session: Session, progress: Progress) -> Outcome:
     return Outcome(session.state, failure, signals.received)
 
 
-def _conclude(outcome: Outcome, folder: RunFolder, as_json: bool) -> int:
+def _conclude(outcome: Outcome, folder: RunFolder, as_json: bool, stream: TextIO) -> int:
     state, failure, received = outcome
     status = "failed" if failure else state.status(engine_alive=False)
     summary = report(folder, state, status)
     if failure:
         summary["error"] = failure
-    print_to(json.dumps(summary) if as_json else _in_words(summary), sys.stdout)
+    lost = ""
+    try:
+        write_result(json.dumps(summary) if as_json else _in_words(summary), stream)
+    except OSError as error:
+        lost = f"the result can't be written ({plain(error.strerror or str(error)).lower()})"
+        print_to(f"dltui: {lost}; it is kept: dltui show {plain(folder.name)}", sys.stderr)
     if status == "failed":
         print_failure(state, failure)
+        return EXIT_FAILED
+    if lost:
         return EXIT_FAILED
     if received and status == "stopped":
         return EXIT_INTERRUPTED if received == "SIGINT" else EXIT_TERMINATED

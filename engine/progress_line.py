@@ -10,6 +10,7 @@ from contextlib import suppress
 from typing import NamedTuple, TextIO
 
 from engine.run_state import RunState
+from engine.streams import discard
 from engine.text import plain
 
 GAP = "  "
@@ -162,7 +163,4 @@ def print_to(text: str, stream: TextIO, end: str = "\n") -> None:
     try:
         print(text, file=stream, end=end, flush=True)
     except (OSError, ValueError):  # the terminal or the pipe has gone; training has not
-        with suppress(OSError, ValueError):
-            os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
-    except UnicodeEncodeError:
-        print(text.encode("ascii", "replace").decode(), file=stream, end=end, flush=True)
+        discard(stream)

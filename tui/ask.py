@@ -12,6 +12,7 @@ from engine import commands as cmd
 from engine import events as ev
 from engine.commands import TEXT_LIMIT
 from engine.run_folder import RunFolder, find_run
+from engine.streams import result_stream
 from engine.text import plain
 from tui.errors import CommandError
 from tui.output import styled
@@ -40,10 +41,10 @@ def ask(args: Namespace) -> int:
         raise CommandError(
             f"run '{plain(folder.name)}' can't be asked: that takes a run on texts, and its data is '{kind.kind}'"
         )
-    answer = (
-        _ask_training(folder, args, text) if folder.holder() and not args.best else _ask_checkpoint(folder, args, text)
-    )
-    print(_as_json(folder, answer) if args.json else _in_words(folder, answer))
+    is_training = folder.holder() and not args.best
+    with result_stream(args.json) as stream:
+        answer = _ask_training(folder, args, text) if is_training else _ask_checkpoint(folder, args, text)
+        print(_as_json(folder, answer) if args.json else _in_words(folder, answer), file=stream)
     return 0
 
 

@@ -10,11 +10,12 @@ from importlib import import_module
 from typing import Any, NoReturn
 
 from engine.run_folder import RunFolderError
+from engine.streams import discard
 from engine.text import plain
 from presets import PresetError
 from tui.entry import EXIT_INTERRUPTED
 from tui.errors import CommandError
-from tui.output import discard, prepare_streams
+from tui.output import prepare_streams
 from tui.parsers import Parser, make_parsers
 
 EXIT_USAGE = 2

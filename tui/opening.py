@@ -8,8 +8,8 @@ from argparse import Namespace
 
 from engine.places import data_dir
 from engine.run_folder import RunFolder, find_run
+from engine.streams import discard
 from tui.errors import CommandError
-from tui.output import discard
 from tui.parting import HEARD_OF_LATELY
 
 

@@ -8,7 +8,6 @@ import os
 import shutil
 import sys
 from collections.abc import Sequence
-from contextlib import suppress
 from typing import Any, TextIO
 
 from rich.cells import cell_len, set_cell_size
@@ -31,14 +30,6 @@ def prepare_streams() -> None:
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="replace")
-
-
-def discard(*streams: TextIO) -> None:
-    """Let what is still buffered go nowhere, or Python complains of it while it shuts down, and exits otherwise."""
-    with suppress(OSError, ValueError):
-        nowhere = os.open(os.devnull, os.O_WRONLY)
-        for stream in streams:
-            os.dup2(nowhere, stream.fileno())
 
 
 def styled(text: str, style: str, stream: TextIO | None = None) -> str:
@@ -86,9 +77,9 @@ def _row(cells: Sequence[str], widths: Sequence[int], limit: int) -> str:
     return line if cell_len(line) <= limit else set_cell_size(line, limit).rstrip()
 
 
-def print_json(value: Any) -> None:
-    """Print `value` as indented JSON, in ASCII: a path may hold bytes that are no text."""
-    print(json.dumps(value, indent=2))
+def print_json(value: Any, stream: TextIO | None = None) -> None:
+    """Print `value` to `stream` (or stdout) as indented JSON, in ASCII: a path may hold bytes that are no text."""
+    print(json.dumps(value, indent=2), file=stream)
 
 
 def ago(seconds: float) -> str:

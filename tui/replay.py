@@ -4,12 +4,17 @@ from __future__ import annotations
 
 import sys
 from argparse import Namespace
+from typing import TYPE_CHECKING, TextIO
 
-from engine.run_folder import find_run
+from engine.run_folder import RunFolder, find_run
+from engine.streams import result_stream
 from engine.text import plain
 from tui.errors import CommandError
 from tui.output import print_json
 from tui.torch_door import importing_torch
+
+if TYPE_CHECKING:
+    from engine.replay import Comparison
 
 
 def replay(args: Namespace) -> int:
@@ -19,17 +24,20 @@ def replay(args: Namespace) -> int:
     with importing_torch():
         from engine.checkpoint import CheckpointError
         from engine.replay import replay as train_again
-    try:
-        found = train_again(source, args.runs, args.json)
-    except CheckpointError as error:
-        raise CommandError(plain(str(error)), 1) from None
-    if found is None:
-        return 1
+    with result_stream(args.json) as stream:
+        try:
+            found = train_again(source, args.runs, args.json)
+        except CheckpointError as error:
+            raise CommandError(plain(str(error)), 1) from None
+        return 1 if found is None else _tell(source, found, args.json, stream)
+
+
+def _tell(source: RunFolder, found: Comparison, as_json: bool, stream: TextIO) -> int:
     name, again = plain(source.name), plain(found.replay.name)
-    if args.json:
+    if as_json:
         facts = {"run": name, "replay": again, "dir": str(found.replay.path), "is_same": found.is_same}
         numbers = ("step", "commands", "tensors", "different", "largest_difference")
-        print_json(facts | {key: getattr(found, key) for key in numbers})
+        print_json(facts | {key: getattr(found, key) for key in numbers}, stream)
     else:
         print(_in_words(name, again, found.step, found.commands, found.tensors, found.different))
     if not found.is_same:

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import subprocess
 import sys
 from collections.abc import Callable
 from importlib.metadata import version
 from pathlib import Path
+from typing import TextIO
 
 import pytest
 
+from engine import console
 from engine.places import runs_dir
 from tests.cli.conftest import Dltui, make_run
 from tests.engine.test_run_state import logged, started
@@ -127,6 +130,20 @@ def test_output_that_can_not_be_written_is_one_line() -> None:
     done = shell("dltui presets > /dev/full")
     assert done.returncode == 1
     assert done.stderr == "dltui: no space left on device\n"
+
+
+def test_a_result_that_can_not_be_written_is_no_success(dltui: Dltui, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is lost is the line; the run is kept, and the line says so."""
+
+    def full(text: str, stream: TextIO) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(console, "write_result", full)
+    done = dltui("train", "xor", "--epochs", "1", "--name", "mine", "--json")
+    assert done.status == 1
+    told = "dltui: the result can't be written (no space left on device); it is kept: dltui show mine"
+    assert done.err.splitlines()[-1] == told
+    assert dltui("show", "mine").status == 0
 
 
 def test_a_terminal_without_utf8_gets_question_marks_not_tracebacks() -> None:

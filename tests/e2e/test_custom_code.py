@@ -64,3 +64,12 @@ def test_an_exception_is_shown_with_the_users_own_traceback(tmp_path: Path) -> N
     console = (folder / "console.log").read_text()
     assert console.startswith("about to fall\n")
     assert console.endswith("in forward)\n")
+
+
+def test_what_a_network_prints_is_not_in_the_way_of_the_result(tmp_path: Path) -> None:
+    write(
+        tmp_path,
+        NET.replace("        return self.output", "        print('step done', end=' ')\n        return self.output"),
+    )
+    preset = str(write(tmp_path, PRESET, "my.toml"))
+    assert json.loads(dltui("train", preset, "--epochs", "1", "--json"))["state"] == "finished"
