@@ -8,6 +8,7 @@ import os
 import shutil
 import sys
 from collections.abc import Sequence
+from contextlib import suppress
 from typing import Any, TextIO
 
 from rich.cells import cell_len, set_cell_size
@@ -26,10 +27,26 @@ WIDTH_UNLIMITED = 10_000
 
 
 def prepare_streams() -> None:
-    """Let stdout and stderr replace what their encoding lacks, instead of raising."""
+    """Let stdout and stderr replace what their encoding lacks, instead of raising; one that is closed leads nowhere."""
+    _open_closed()
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="replace")
+
+
+def _open_closed() -> None:
+    """Open what was closed, as by `2>&-`: else Python has no such stream, and the next file that is opened takes its
+    number, and whatever is printed."""
+    for fd, name in enumerate(("stdin", "stdout", "stderr")):
+        with suppress(OSError):
+            if getattr(sys, name) is None:
+                setattr(sys, name, open(os.devnull, "w" if fd else "r", encoding="utf-8"))  # noqa: SIM115
+        with suppress(OSError):
+            try:
+                os.fstat(fd)
+            except OSError:
+                os.open(os.devnull, os.O_RDWR)  # gets the lowest number that is free: this one
+                os.set_inheritable(fd, True)
 
 
 def styled(text: str, style: str, stream: TextIO | None = None) -> str:

@@ -146,6 +146,17 @@ def test_a_result_that_can_not_be_written_is_no_success(dltui: Dltui, monkeypatc
     assert dltui("show", "mine").status == 0
 
 
+@pytest.mark.parametrize("closed", ["2>&-", "<&- >&-"])
+def test_streams_that_are_closed_lead_nowhere(closed: str) -> None:
+    done = shell(f"dltui presets {closed}; echo $?; dltui train xor --epochs 1 --name mine {closed}; echo $?")
+    assert [line for line in done.stdout.splitlines() if line.isdecimal()] == ["0", "0"]
+    assert "Traceback" not in done.stderr
+    assert ("xor" in done.stdout) is (">&-" not in closed.replace("2>&-", ""))
+    folder = runs_dir() / "mine"
+    assert '"RunFinished"' in (folder / "events.jsonl").read_text()
+    assert not (folder / ".reserve").exists()
+
+
 def test_a_terminal_without_utf8_gets_question_marks_not_tracebacks() -> None:
     environment = {"PYTHONIOENCODING": "ascii", "PYTHONUTF8": "0", "LC_ALL": "C"}
     make_run("day", started(), *(logged(step, 1.0 / step) for step in range(1, 9)))
