@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
@@ -44,6 +45,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _run(argv: list[str]) -> int:
+    _check_place()
     parser, commands = make_parsers()
     at = _command_place(argv)
     if at is not None and argv[at] not in commands:
@@ -60,6 +62,14 @@ def _run(argv: list[str]) -> int:
     # imported only now, so that no command waits for another's libraries
     module, _, function = args.act.partition(":")
     return int(getattr(import_module(module), function)(args))
+
+
+def _check_place() -> None:
+    """Without a current folder each library fails in its own way, and blames something else."""
+    try:
+        os.getcwd()
+    except FileNotFoundError:
+        raise CommandError("the folder you are in is gone: cd to another one") from None
 
 
 def _part_settings(argv: list[str], at: int | None, commands: Mapping[str, Parser]) -> tuple[list[str], dict[str, Any]]:

@@ -165,6 +165,16 @@ def test_a_terminal_without_utf8_gets_question_marks_not_tracebacks() -> None:
     assert done.stdout.isascii()
 
 
+@pytest.mark.parametrize("argv", [["doctor"], ["train", "xor"], ["resume", "one"], ["runs"]])
+def test_a_folder_that_is_gone_is_told_of_at_the_door(
+    refused: Refused, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, argv: list[str]
+) -> None:
+    (tmp_path / "gone").mkdir()
+    monkeypatch.chdir(tmp_path / "gone")
+    (tmp_path / "gone").rmdir()
+    assert refused(*argv) == "the folder you are in is gone: cd to another one"
+
+
 def test_names_in_a_language_of_ones_own(dltui: Dltui, tmp_path: Path) -> None:
     (tmp_path / "día ☀.toml").write_text("extends = 'spiral-relu'\ntitle = 'Día ☀'\n")
     done = dltui("train", str(tmp_path / "día ☀.toml"), "--dry-run")
