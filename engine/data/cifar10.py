@@ -21,6 +21,7 @@ import torch
 from engine.data.augmentation import Augmentation
 from engine.data.bundle import DataBundle, DataError, Split
 from engine.data.download import Download, fetch
+from engine.data.whole_file import read_whole
 from engine.schema.image_data import Cifar10
 from engine.text import plain
 
@@ -30,6 +31,8 @@ PIXELS = 3 * 32 * 32
 MEAN, STD = (0.4914, 0.4822, 0.4465), (0.2470, 0.2435, 0.2616)
 FOLDER, ARCHIVE = "cifar-10-batches-py", "cifar-10-python.tar.gz"
 TRAIN, TEST = tuple(f"data_batch_{number}" for number in range(1, 6)), ("test_batch",)
+COPIES = 3
+"""Bytes of a batch, its pixels, and those of all batches."""
 MEMBERS = (*TRAIN, *TEST, "batches.meta")
 """What torchvision wants to find unpacked, too."""
 
@@ -122,9 +125,11 @@ def _split(folder: Path, names: tuple[str, ...], batches: dict[str, bytes]) -> S
 def _read_batch(path: Path, content: bytes | None) -> tuple[np.ndarray, np.ndarray]:
     """(N, 3072) uint8 pixels and (N,) int64 classes."""
     try:
-        batch = _Unpickler(BytesIO(path.read_bytes() if content is None else content), encoding="latin1").load()
+        batch = _Unpickler(BytesIO(read_whole(path, COPIES) if content is None else content), encoding="latin1").load()
     except OSError as error:
         raise DataError(f"{plain(str(path))} can't be read: {error.strerror}: {_mend(path)}") from None
+    except DataError:
+        raise
     except _Forbidden as error:
         raise DataError(f"{plain(str(path))} holds more than data ({plain(str(error))}): {_mend(path)}") from None
     except Exception as error:  # over damaged bytes, unpickling may raise anything

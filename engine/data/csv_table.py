@@ -8,15 +8,18 @@ from typing import NoReturn
 
 import numpy as np
 
-from engine.csv_shape import delimiter_of, is_header, open_table, split_cells
+from engine.csv_shape import delimiter_of, is_header, split_cells
 from engine.data.bundle import DataBundle, DataError, Split
 from engine.data.draws import floats
 from engine.data.splits import hold_out, standardised
+from engine.data.whole_file import read_whole
 from engine.places import expanded
 from engine.schema import data as schema
 from engine.text import plain
 
 FLOAT32_MAX = float(np.finfo(np.float32).max)
+COPIES = 4
+"""Bytes, text, lines, and the numbers."""
 
 
 def load_csv(data: schema.Csv, seed: int, data_dir: Path) -> DataBundle:
@@ -70,8 +73,7 @@ def _read(path: Path) -> tuple[np.ndarray, list[int]]:
 
 def _lines(path: Path) -> list[tuple[int, str]]:
     try:
-        with open_table(path) as file:
-            text = file.read().decode("utf-8-sig")
+        text = read_whole(path, COPIES).decode("utf-8-sig")
     except FileNotFoundError:
         raise DataError(f"{_shown(path)} is not there: set data.path to a .csv or .csv.gz file") from None
     except UnicodeDecodeError:

@@ -11,19 +11,22 @@ from pathlib import Path
 import numpy as np
 
 from engine.data.bundle import DataError
+from engine.data.whole_file import read_whole
 from engine.text import plain
 
 UINT8 = 0x08
+COPIES = 2
+"""Bytes, and the array."""
 
 
 def read_idx(path: Path) -> np.ndarray:
     """The uint8 array in an IDX file, unpacked on the way if its name ends in .gz.
 
     Raises:
-        DataError: it is missing, damaged, cut short, or holds something else.
+        DataError: it is missing, damaged, cut short, too large, or holds something else.
     """
     try:
-        data = gzip.decompress(path.read_bytes()) if path.suffix == ".gz" else path.read_bytes()
+        data = read_whole(path, COPIES)
     except (EOFError, zlib.error, gzip.BadGzipFile) as error:
         raise _damaged(path, str(error)) from None
     except OSError as error:

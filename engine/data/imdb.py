@@ -12,7 +12,8 @@ from pathlib import Path
 from engine.data.bundle import DataBundle, DataError
 from engine.data.download import Download, fetch
 from engine.data.texts import Texts, tell_skipped, text_bundle
-from engine.data.tsv import Line, as_texts, read_lines, shown
+from engine.data.tsv import COPIES, Line, as_texts, read_lines, shown
+from engine.data.whole_file import read_whole
 from engine.places import expanded
 from engine.schema import text_data as schema
 from engine.text import plain
@@ -104,7 +105,7 @@ def _from_folder(folder: Path) -> Iterator[Review]:
             try:
                 for path in reviews.iterdir():
                     if path.suffix == ".txt":
-                        yield split, label, path.name, path.read_bytes()
+                        yield split, label, path.name, read_whole(path, COPIES)
             except OSError as error:
                 where = plain(str(error.filename or reviews))
                 raise DataError(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gzip
 import logging
 import zlib
 from collections import Counter
@@ -14,6 +13,7 @@ import numpy as np
 from engine.data.bundle import DataBundle, DataError
 from engine.data.splits import hold_out
 from engine.data.texts import Texts, tell_skipped, text_bundle
+from engine.data.whole_file import read_whole
 from engine.places import expanded
 from engine.schema import text_data as schema
 from engine.text import plain
@@ -23,6 +23,8 @@ WITHOUT_TAB = 0.01
 CLASSES_AT_MOST = 1000
 FEWEST_BELOW_HEADER = 10
 """Lines; among fewer, a label that stands alone says nothing."""
+COPIES = 4
+"""Bytes, text, lines, and the texts of the lines."""
 
 log = logging.getLogger(__name__)
 
@@ -81,7 +83,8 @@ def read_lines(path: Path, setting: str) -> list[Line]:
         setting: What names it in the configuration.
 
     Raises:
-        DataError: it is missing, damaged, not UTF-8, or too many lines have no tab; the message names file and line.
+        DataError: it is missing, damaged, too large, not UTF-8, or too many lines have no tab; the message names file
+            and line.
     """
     lines, faulty, total = [], [], 0
     for number, row in enumerate(_text(path, setting).split("\n"), 1):
@@ -127,9 +130,7 @@ def shown(path: Path) -> str:
 
 def _text(path: Path, setting: str) -> str:
     try:
-        data = path.read_bytes()
-        if path.suffix == ".gz":
-            data = gzip.decompress(data)
+        data = read_whole(path, COPIES)
         return data.decode("utf-8-sig")
     except FileNotFoundError:
         raise DataError(f"{shown(path)} is not there: set {setting} to a .tsv or .tsv.gz file") from None
