@@ -30,7 +30,7 @@ def parse_toml(data: bytes) -> dict[str, Any]:
     if len(data) > LIMIT_BYTES:
         raise TomlError(f"larger than {LIMIT_BYTES >> 10} KiB, too large for a configuration")
     try:
-        text = data.decode("utf-8")
+        text = data.decode("utf-8-sig")  # some editors put a mark before it
     except UnicodeDecodeError:
         raise TomlError("not UTF-8 text") from None
     # the time that tomllib takes over a dotted key grows with the square of its length

@@ -81,12 +81,16 @@ def _lines(path: Path) -> list[tuple[int, str]]:
     except (OSError, EOFError, zlib.error) as error:
         reason = getattr(error, "strerror", None) or str(error)
         raise DataError(f"{_shown(path)} can't be read ({plain(reason)}): put a whole file in its place") from None
-    return [(number, line) for number, line in enumerate(text.splitlines(), 1) if line.strip()]
+    # not splitlines(), which parts them at form feeds too, and at others that no editor counts
+    lines = text.replace("\r\n", "\n").replace("\r", "\n").split("\n")
+    return [(number, line) for number, line in enumerate(lines, 1) if line.strip()]
 
 
 def _blame(lines: list[tuple[int, str]], width: int, delimiter: str, path: Path) -> NoReturn:
     """Name the first line or cell that is not as it should be."""
     for number, line in lines:
+        if line.count('"') % 2:
+            raise DataError(f"{_shown(path)}, line {number}: a quotation mark without a second one that closes it")
         cells = [cell.strip().strip('"').strip() for cell in line.split(delimiter)]
         if len(cells) != width:
             raise DataError(f"{_shown(path)}, line {number}: {len(cells)} columns, where the first line has {width}")
@@ -101,6 +105,8 @@ def _fault(cell: str) -> str:
     if not cell:
         return "the cell is empty: fill it, or leave the row out"
     try:
+        if "_" in cell or not cell.isascii():  # a number in Python, and nowhere else
+            raise ValueError
         value = float(cell)
     except ValueError:
         return f"'{plain(cell)[:40]}' is not a number"

@@ -38,8 +38,9 @@ def load(folder: Path, content: str | bytes, name: str = "t.csv", **settings: ob
         ('"a","b","c"\n' + "".join('"' + line.replace(",", '","') + '"\n' for line in ROWS.split()), "t.csv"),
         ("\n\n" + ROWS.replace("\n", "\n\n") + "\n", "t.csv"),
         (ROWS.rstrip("\n"), "t.csv"),
+        (ROWS.replace("5", "5\f"), "t.csv"),
     ],
-    ids=["plain", "packed", "header", "windows", "semicolons", "tabs", "blanks", "quoted", "blank-lines", "no-end"],
+    ids=range(11),
 )
 def test_the_same_table_in_many_guises(tmp_path: Path, content: str, name: str) -> None:
     data = load(tmp_path, content, name, val_share=0.4)
@@ -84,6 +85,11 @@ def test_features_are_scaled_by_the_training_rows(tmp_path: Path) -> None:
         ("1,2,0\n3,\x1b[31mred,1\n", "line 2, column 2: '�[31mred' is not a number"),
         ("h,s,p\n1,2,0\n3,4,2\n", "line 3, column 3: 2 is neither 0 nor 1"),
         (b"1,2,0\n3,\xff\xfe,1\n", "is not UTF-8 text"),
+        ("1,2,0\n3,4_0,1\n", "line 2, column 2: '4_0' is not a number"),
+        ("1,2,0\n3,\uff11\uff12,1\n", "line 2, column 2: '\uff11\uff12' is not a number"),
+        ('1,2,0\n3,"4,1\n5,6,1\n', "line 2: a quotation mark without a second one"),
+        ("1,2,0\n3\f,4,1\n5,x,1\n", "line 3, column 2: 'x' is not a number"),
+        ("1,2,0\n3\u2028,4,1\n5,x,1\n", "line 3, column 2: 'x' is not a number"),
     ],
 )
 def test_a_fault_is_named_where_it_stands(tmp_path: Path, content: str | bytes, says: str) -> None:

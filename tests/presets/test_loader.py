@@ -112,6 +112,11 @@ def test_a_preset_extends_a_shipped_one_and_one_beside_it(tmp_path: Path) -> Non
     assert preset.tree["model"] == {"kind": "linear"}
 
 
+def test_a_mark_that_an_editor_puts_first_is_passed_over(tmp_path: Path) -> None:
+    (tmp_path / "mine.toml").write_bytes(b"\xef\xbb\xbf" + WHOLE.encode())
+    assert load_preset(str(tmp_path / "mine.toml")).config.title == "Mine"
+
+
 def test_presets_that_extend_each_other_are_refused(tmp_path: Path) -> None:
     (tmp_path / "a.toml").write_text("extends = './b.toml'")
     (tmp_path / "b.toml").write_text("extends = './a.toml'")
