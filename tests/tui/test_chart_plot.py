@@ -127,12 +127,18 @@ def test_the_ends_of_an_axis_are_drawn_at_the_height_of_their_ticks(height: int)
 def test_marks_stand_behind_the_curves_with_their_labels_above() -> None:
     marks = [Mark(50, "lr 0.003"), Mark(54, "paused"), Mark(150, "resumed"), Mark(1e9, "elsewhere")]
     drawing = draw_chart([FALLING], marks, 80, 20, Look())
-    assert "lr 0.003" in text([drawing[0]])
-    assert "paused" in text(drawing[:2])
+    assert "lr 0.003" in text(drawing[:2])
+    assert "paused" in text([drawing[0]])
     assert "resumed" in text([drawing[0]])
     assert "elsewhere" not in text(drawing)
     assert chars_of(drawing, Role.MARK).count("┊") > 20
     assert "●" in text(drawing)
+
+
+def test_where_labels_crowd_the_last_ones_stay() -> None:
+    marks = [Mark(100 + 4 * number, f"lr 0.00{number}") for number in range(1, 5)]
+    drawing = text(draw_chart([FALLING], marks, 80, 20, Look()))
+    assert [mark.label for mark in marks if mark.label in drawing] == ["lr 0.003", "lr 0.004"]
 
 
 def test_two_curves_share_a_cell_without_wiping_each_other_out() -> None:

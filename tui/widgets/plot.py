@@ -167,14 +167,17 @@ class _Canvas:
                     cells[line][column], roles[line][column] = "×", Role.BAD
 
     def _draw_marks(self, cells: Cells, roles: Roles) -> None:
-        """A dashed upright line behind the curves for each mark, then the labels at the top where there is room."""
+        """A dashed upright line behind the curves for each mark, then the labels at the top where there is room.
+
+        Where there is not, the later ones stay: they say how things are now.
+        """
         placed = [(self.x_extent.place(mark.x), mark.label) for mark in self.marks]
         columns = {self._column(share): label for share, label in placed if 0 <= share <= 1 and self.columns > 1}
         for column in columns:
             for line in range(self.lines):
                 if cells[line][column] == " ":
                     cells[line][column], roles[line][column] = "┊", Role.MARK
-        for column, label in columns.items() if self.lines >= 6 else ():
+        for column, label in sorted(columns.items(), reverse=True) if self.lines >= 6 else ():
             start = max(self.left, min(column + 1, self.width - len(label)))
             room = range(start, start + len(label))
             for line in (0, 1):
