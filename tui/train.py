@@ -29,6 +29,7 @@ from presets.loader import read_toml
 from tui.arguments import typed
 from tui.errors import CommandError
 from tui.launcher import Launcher
+from tui.named_files import absent, named_files
 from tui.output import print_json
 from tui.settings_help import help_on_training
 from tui.steer import standing
@@ -57,6 +58,8 @@ def train(args: Namespace) -> int:
         _print_config(request, args.json)
         return 0
     data = request.data or data_dir()
+    if missing := absent(named_files(request.config, data)):
+        raise CommandError("; ".join(missing.values()))
     if args.detach:
         folder = create_run(args.runs, request.config, data, args.name)
         try:

@@ -165,7 +165,10 @@ UNFIT = {
     "no file": ([*TABLE, "--data.path={here}/none.csv"], "{here}/none.csv is not there: set data.path to a .csv or"),
     "no numbers": ([*TABLE, "--data.path={here}/table.csv"], "{here}/table.csv, line 2, column 2: 'oops' is not a num"),
     "no device": (["--trainer.device=cuda:77"], "device 'cuda:77' was asked for, but "),
-    "no code": (["--model.kind=custom", "--model.target={here}/none.py:Net"], "{here}/none.py: no such file or direc"),
+    "no code": (
+        ["--model.kind=custom", "--model.target={here}/none.py:Net"],
+        "{here}/none.py is not there: mend the path be",
+    ),
     "no class": (["--model.kind=custom", "--model.target={here}/my.py:Net"], "there is no 'Net' in my.py; did you mea"),
     "no such argument": (
         ["--model.kind=custom", "--model.target={here}/my.py:net", "--model.args.x=1"],
@@ -196,7 +199,13 @@ def test_what_only_the_engine_finds_unfit_is_wrong_usage_and_leaves_nothing(
     argv, message = UNFIT[unfit]
     told = refused("train", "spiral-relu", "--epochs", "1", *(word.format(here=here) for word in argv), *flags)
     assert told.startswith(message.format(here=here))
-    assert list(runs_dir().iterdir()) == []
+    assert not runs_dir().exists() or list(runs_dir().iterdir()) == []
+
+
+def test_a_file_that_is_not_there_starts_nothing_in_the_background_either(refused: Refused, here: Path) -> None:
+    told = refused("train", "spiral-relu", *TABLE, f"--data.path={here}/none.csv", "--detach")
+    assert told == f"{here}/none.csv is not there: set data.path to a .csv or .csv.gz file"
+    assert not runs_dir().exists()
 
 
 def test_data_that_can_not_be_had_is_wrong_usage_and_leaves_nothing(
@@ -219,11 +228,11 @@ def test_the_reason_stays_where_a_run_can_not_be_taken_back(
         raise RunLocked(f"run '{folder.name}' is being trained by another process")
 
     monkeypatch.setattr(RunFolder, "discard", held)
-    done = dltui("train", "spiral-relu", *TABLE, f"--data.path={here}/none.csv", "--name", "kept", "--json")
+    done = dltui("train", "spiral-relu", *TABLE, f"--data.path={here}/table.csv", "--name", "kept", "--json")
     assert done.status == 1
-    assert done.err.splitlines()[-1].startswith(f"dltui: {here}/none.csv is not there")
+    assert done.err.splitlines()[-1].startswith(f"dltui: {here}/table.csv, line 2")
     assert json.loads(done.out)["state"] == "failed"
-    assert json.loads(dltui("show", "kept", "--json").out)["error"].startswith(f"{here}/none.csv is not there")
+    assert json.loads(dltui("show", "kept", "--json").out)["error"].startswith(f"{here}/table.csv, line 2")
 
 
 def test_a_run_from_before_stays_though_its_data_is_gone(dltui: Dltui, here: Path) -> None:

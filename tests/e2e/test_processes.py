@@ -140,13 +140,12 @@ def test_a_detached_run_outlives_its_parent_and_is_steered_by_others(run: Path) 
 
 
 def test_a_detached_run_that_fails_at_once_says_why(run: Path, tmp_path: Path) -> None:
-    argv = ["--task.kind=binary-classification", "--data.kind=csv", f"--data.path={tmp_path / 'none.csv'}"]
+    (tmp_path / "empty.csv").touch()
+    argv = ["--task.kind=binary-classification", "--data.kind=csv", f"--data.path={tmp_path / 'empty.csv'}"]
     failing = start("train", "spiral-relu", *argv, "--name", "r", "--detach")
     out, err = failing.communicate(timeout=120)
     assert (failing.returncode, out) == (1, "")
-    assert (
-        err == f"dltui: run 'r' failed: {tmp_path / 'none.csv'} is not there: set data.path to a .csv or .csv.gz file\n"
-    )
+    assert err == f"dltui: run 'r' failed: {tmp_path / 'empty.csv'} is empty: it needs rows of numbers\n"
     assert shown("r")["state"] == "failed"
 
 

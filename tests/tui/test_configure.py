@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import errno
+import threading
 from pathlib import Path
 from typing import Any
 
+import pytest
 from textual.pilot import Pilot
 from textual.widgets import Static
 
+import tui.screens.configure as configure_place
 from engine.places import user_presets_dir
 from engine.run_folder import RunFolder
 from presets import load_preset
-from tests.tui.scripts import FakeLauncher, field_of, press, settled
+from tests.tui.scripts import FakeLauncher, field_of, press, settled, until
 from tui.app import DltuiApp
 from tui.screens.configure import ConfigureScreen
 from tui.screens.home import HomeScreen
@@ -22,6 +25,8 @@ from tui.widgets.form_summary import FieldHelp, SizeSummary
 
 DIGITS = ("end", "enter")
 """Open the form of the last preset, digits-mlp."""
+TABLE = ("down", "down", "enter")
+"""Open that of logistic-tabular, whose file is not there."""
 
 
 def verdict(pilot: Pilot[Any]) -> str:
@@ -137,6 +142,45 @@ async def test_the_size_of_a_table_is_counted(app: DltuiApp, tmp_path: Path) -> 
         field_of(pilot, "data.path").editor.value = "tabular/diabetes.csv"
         await press(pilot)
         assert app.screen.query_one(SizeSummary).run_size == (3, 1, 100)
+
+
+async def test_a_file_that_is_not_there_is_told_while_one_types(
+    app: DltuiApp, launcher: FakeLauncher, tmp_path: Path
+) -> None:
+    async with app.run_test() as pilot:
+        await settled(pilot, *TABLE)
+        path = field_of(pilot, "data.path")
+        assert path.problem == "data/tabular/diabetes.csv.gz is not there: set data.path to a .csv or .csv.gz file"
+        assert verdict(pilot) == "✗ wrong: data.path"
+        await press(pilot, "f5")
+        assert app.focused is path.editor
+        assert verdict(pilot) == "✗ can't start: mend data.path"
+        path.editor.value = str(tmp_path / "mine.csv")
+        await press(pilot)
+        assert path.problem.startswith(f"{tmp_path / 'mine.csv'} is not there")
+        (tmp_path / "mine.csv").write_text("1,2\n2,3\n")
+        await press(pilot, "f5")
+    assert [path.name for path in launcher.spawned] == ["logistic-tabular-1"]
+
+
+async def test_a_slow_disk_holds_up_nothing_but_the_start(
+    app: DltuiApp, launcher: FakeLauncher, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    disk = threading.Event()
+    monkeypatch.setattr(
+        configure_place, "absent", lambda files: {str(place): "" for place in files if not disk.wait(20)}
+    )
+    async with app.run_test() as pilot:
+        await settled(pilot)
+        await pilot.press(*TABLE)
+        await until(lambda: isinstance(app.screen, ConfigureScreen) and verdict(pilot) == "… looking for its files")
+        field_of(pilot, "optimizer.lr").editor.focus()
+        await pilot.press("5", "f5", "f5")
+        assert field_of(pilot, "optimizer.lr").text == "5"
+        assert launcher.spawned == []
+        disk.set()
+        await until(lambda: isinstance(app.screen, RunScreen))
+    assert len(launcher.spawned) == 1
 
 
 async def test_the_form_follows_the_terminals_size(app: DltuiApp) -> None:

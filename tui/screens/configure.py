@@ -27,6 +27,7 @@ from engine.text import plain
 from presets import Preset
 from presets.loader import find_preset
 from tui.draft import Check, Draft, RunSize, run_size
+from tui.named_files import NamedFile, absent, named_files
 from tui.paths import shown
 from tui.widgets.form_field import CHANGED, FormField
 from tui.widgets.form_layers import LayersPane, LayersScreen, LayersView
@@ -40,6 +41,8 @@ if TYPE_CHECKING:
 COLUMNS = (SECTIONS[:4], SECTIONS[4:])
 WIDE_FROM, TALL_FROM = 110, 34
 """Columns and lines from which the layers have room beside the form."""
+LOOK_AFTER_S = 0.15
+"""A disk is asked for a file once its name has been left alone for so long: it may be slow, and a hand is quick."""
 NOTHING_WHILE_WRONG = "Nothing to be seen while a value is wrong."
 
 
@@ -84,6 +87,11 @@ class ConfigureScreen(Screen[None]):
         """What lies on disk, and for which data that was counted."""
         self._origin = origin
         self._check = Check(None, {})
+        self._files: list[NamedFile] = []
+        """What the configuration names."""
+        self._absent: dict[str, str] = {}
+        """What is wrong with those files, by the path of the field."""
+        self._is_looking = False
         self._verdict = ""
         self._started = False
         self._shows_layers = False
@@ -145,19 +153,49 @@ class ConfigureScreen(Screen[None]):
     def _validate(self) -> None:
         """Check the whole draft and show what came of it; a few microseconds and what changed on the screen."""
         self._check = self._draft.check()
+        files = named_files(self._check.config, self.dltui.data) if self._check.config is not None else []
+        if files != self._files:
+            self._files, self._absent = files, {}
+            self._look(LOOK_AFTER_S if self._verdict else 0)
+        self._show_check()
+
+    def _show_check(self) -> None:
         for field in self._fields():
-            field.problem = self._check.problems.get(field.spec.path, "")
+            field.problem = self._problems.get(field.spec.path, "")
             field.was = self._draft.starting_text(field.spec.path) if self._draft.differs(field.spec.path) else None
         self._describe()
         self._show_verdict()
         self._measure(self._check.config)
 
+    @property
+    def _problems(self) -> dict[str, str]:
+        """What is wrong, by the path of the field; '' for what belongs to no field."""
+        return self._check.problems or self._absent
+
+    @work(exclusive=True, group="files")
+    async def _look(self, wait_s: float, and_start: bool = False) -> None:
+        """See whether the files are there that the configuration names, and then start it if that is wanted."""
+        self._is_looking = bool(self._files)
+        self._show_verdict()
+        if self._files:
+            await asyncio.sleep(wait_s)
+            found = await asyncio.to_thread(absent, self._files)
+            self._absent = {field: shown(problem) for field, problem in found.items()}
+            self._is_looking = False
+            self._show_check()
+        if and_start and self._problems:
+            self._refuse("can't start")
+        elif and_start:
+            self._start()
+
     def _show_verdict(self, failure: str = "") -> None:
         """Say whether it can start, and where not."""
-        problems = self._check.problems
+        problems = self._problems
         if failure or problems:
             words = failure or problems.get("") or f"wrong: {', '.join(sorted(problems))}"
             verdict = Content.assemble(("✗ ", "$error"), words)
+        elif self._is_looking:
+            verdict = Content.styled("… looking for its files", "$text-muted")
         else:
             verdict = Content.assemble(("✓ ", "$success"), ("ready to start", "$text-muted"))
         if verdict.plain != self._verdict:  # an update costs a layout, and most keys change nothing here
@@ -211,13 +249,18 @@ class ConfigureScreen(Screen[None]):
     def action_start(self) -> None:
         """Start the run, or go to the first value that is wrong."""
         self._read_editors()
-        config = self._check.config
-        if config is None or self._started:
-            if config is None:
-                self._refuse("can't start")
+        if self._check.config is None:
+            self._refuse("can't start")
+        elif self._files:
+            self._look(0, and_start=True)  # they may have come, or gone, since they were looked for
+        else:
+            self._start()
+
+    def _start(self) -> None:
+        if self._check.config is None or self._started:
             return
         try:
-            self.dltui.start_run(config, self._draft.run_name)
+            self.dltui.start_run(self._check.config, self._draft.run_name)
         except RunFolderError as error:
             self._show_verdict(shown(str(error)))
             if self._draft.run_name:
@@ -233,7 +276,7 @@ class ConfigureScreen(Screen[None]):
             wrong[0].editor.focus()
             self._show_verdict(f"{what}: mend {', '.join(field.spec.path for field in wrong)}")
         else:
-            self._show_verdict(f"{what}: {self._check.problems.get('', '')}")
+            self._show_verdict(f"{what}: {self._problems.get('', '')}")
 
     async def action_reset(self) -> None:
         """Give the focused field what the preset has."""
