@@ -39,6 +39,11 @@ def help_text(pilot: Pilot[Any]) -> str:
     return pilot.app.screen.query_one(FieldHelp).render().plain
 
 
+def line_of(field: FormField) -> str:
+    """What one sees of a field's editor."""
+    return field.editor.render_line(0).text.strip()
+
+
 async def test_a_changed_value_is_what_is_trained(app: DltuiApp, launcher: FakeLauncher) -> None:
     async with app.run_test() as pilot:
         await settled(pilot, *DIGITS, "@optimizer.lr", *"0.05", "f5")
@@ -181,6 +186,36 @@ async def test_a_slow_disk_holds_up_nothing_but_the_start(
         disk.set()
         await until(lambda: isinstance(app.screen, RunScreen))
     assert len(launcher.spawned) == 1
+
+
+async def test_a_path_fills_its_column_and_is_shortened_in_its_middle(app: DltuiApp) -> None:
+    async with app.run_test(size=(80, 24)) as pilot:
+        await settled(pilot, *TABLE)
+        path = field_of(pilot, "data.path")
+        assert path.editor.size.width > 45
+        path.editor.value = f"/somewhere/{'far/' * 20}away.csv"
+        path.editor.focus()
+        await press(pilot)
+        assert not line_of(path).startswith("/somewhere/")
+        await press(pilot, "tab")
+        assert line_of(path).startswith("/somewhere/far/")
+        assert line_of(path).endswith("far/away.csv")
+        assert "…" in line_of(path)
+        former = path.render().plain.splitlines()[0]
+        assert former.endswith(" was tabula…sv.gz")
+        assert len(former) < path.size.width
+
+
+async def test_a_long_list_fills_its_column_too(app: DltuiApp) -> None:
+    async with app.run_test(size=(200, 60)) as pilot:
+        await settled(pilot, *DIGITS)
+        hidden = field_of(pilot, "model.hidden")
+        hidden.editor.value = ", ".join(["128"] * 9)
+        await press(pilot)
+        assert line_of(hidden) == ", ".join(["128"] * 9)
+        await pilot.resize_terminal(60, 20)
+        await press(pilot)
+        assert "…" in line_of(hidden)
 
 
 async def test_the_form_follows_the_terminals_size(app: DltuiApp) -> None:

@@ -5,12 +5,15 @@ from __future__ import annotations
 import textwrap
 from dataclasses import dataclass
 
+from rich.cells import cell_len
+from rich.segment import Segment
 from textual import on
 from textual.app import ComposeResult
 from textual.content import Content
 from textual.geometry import Size
 from textual.message import Message
 from textual.reactive import reactive
+from textual.strip import Strip
 from textual.validation import ValidationResult
 from textual.widget import Widget
 from textual.widgets import Input
@@ -18,8 +21,13 @@ from textual.widgets import Input
 from engine.schema.fields import FieldSpec
 from engine.text import plain
 from tui.widgets.form_choice import SWITCH, Choice
+from tui.widgets.narrow import shortened
 
 LABEL_CELLS = 21
+EDITOR_CELLS = 26
+"""Of an editor that does not fill its column, and the fewest of one that does."""
+FEWEST_FORMER_CELLS = 8
+LONG_SHAPES = ("text", "list", "table")
 CHANGED = "●"
 WRONG = "✗"
 
@@ -30,6 +38,14 @@ class FieldInput(Input):
     def validate(self, value: str) -> ValidationResult | None:
         """Nothing to say here."""
         return None
+
+    def render_line(self, y: int) -> Strip:
+        """Both ends of what is too long, as long as nobody edits it."""
+        room = self.scrollable_content_region.width
+        if y or self.has_focus or cell_len(self.value) <= room:
+            return super().render_line(y)
+        strip = Strip([Segment(shortened(plain(self.value), room))])
+        return strip.extend_cell_length(room + 1).apply_style(self.rich_style)
 
 
 class FormField(Widget):
@@ -56,6 +72,7 @@ class FormField(Widget):
         super().__init__()
         self.spec = spec
         self.editor = _editor(spec, text)
+        self.editor.set_class(self._is_long, "-long")
         self._told = text
 
     def compose(self) -> ComposeResult:
@@ -88,11 +105,41 @@ class FormField(Widget):
 
     def _former(self) -> Content:
         """What the preset has, right of the editor where there is room for it."""
-        room = self.size.width - self.editor.region.right + self.region.x - 1
-        if self.was is None or room < 8:
+        room = self._former_cells
+        if self.was is None or room < FEWEST_FORMER_CELLS:
             return Content("")
-        words = f" was {plain(self.was) or 'empty'}"
-        return Content.assemble(" " * self.editor.region.width, (words[:room], "$text-muted"))
+        words = f" was {shortened(self._was_in_words, room - len(' was '))}"
+        return Content.assemble(" " * (self.size.width - LABEL_CELLS - 1 - room), (words, "$text-muted"))
+
+    @property
+    def _was_in_words(self) -> str:
+        return plain(self.was or "") or "empty"
+
+    @property
+    def _former_cells(self) -> int:
+        """Cells right of the editor. One that fills the column leaves up to a third of it, and only if need be."""
+        room = self.size.width - LABEL_CELLS - 1
+        if not self._is_long or self.was is None:
+            return 0 if self._is_long else room - EDITOR_CELLS
+        cells = min(len(" was ") + cell_len(self._was_in_words), room // 3, room - EDITOR_CELLS)
+        return cells if cells >= FEWEST_FORMER_CELLS else 0
+
+    @property
+    def _is_long(self) -> bool:
+        """Whether the editor fills the column: what it holds may be as long as one likes."""
+        return self.spec.shape in LONG_SHAPES
+
+    def _make_room(self) -> None:
+        if self._is_long and self.size.width:
+            self.editor.styles.margin = (0, 1 + self._former_cells, 0, LABEL_CELLS)
+
+    def on_resize(self) -> None:
+        """The editor fills the column, however wide that is."""
+        self._make_room()
+
+    def watch_was(self) -> None:
+        """But for what the preset has, where that is told."""
+        self._make_room()
 
     def get_content_height(self, container: Size, viewport: Size, width: int) -> int:
         """A line, and those of the message."""
