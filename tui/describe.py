@@ -18,7 +18,7 @@ from tui.draft import run_size, text_of
 from tui.launcher import last_words
 from tui.paths import shown
 from tui.run_words import last_metric
-from tui.widgets.home_rows import STATUS_LOOKS, progress
+from tui.widgets.home_rows import STATUS_LOOKS, clock, progress
 from tui.widgets.lines import Fact, Lines
 
 FIRST_SECTIONS = ("data", "model", "optimizer")
@@ -117,7 +117,7 @@ def about_run(run: RunSummary) -> Lines:
         if state.best is not None:
             best = state.best
             lines.append(Fact("best", f"{plain(best.metric)} {best.value:.4g} in epoch {best.epoch:,}"))
-        lines.append(Fact("trained", f"{_clock(state.elapsed_s)} on {plain(state.started.device_name)}"))
+        lines.append(Fact("trained", f"{clock(state.elapsed_s)} on {plain(state.started.device_name)}"))
         lines.append(Fact("parameters", f"{state.started.parameters:,}"))
         lines.append(Fact("started", time.strftime("%Y-%m-%d %H:%M", time.localtime(state.started.at))))
     return Lines(lines)
@@ -138,9 +138,3 @@ def _how_it_died(run: RunSummary) -> str:
     if run.state.checkpoint is not None:
         return f"the engine is gone; r resumes from step {run.state.checkpoint.step:,}"
     return last_words(RunFolder(run.path)) or "the engine is gone; r starts it again"
-
-
-def _clock(seconds: float) -> str:
-    minutes, rest = divmod(int(seconds), 60)
-    hours, minutes = divmod(minutes, 60)
-    return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import NamedTuple
 
 from engine.run_state import RunState
 from engine.text import plain
@@ -21,14 +22,28 @@ def progress(state: RunState) -> str:
     return f"epoch {state.epoch_under_way:,}/{state.epochs:,}, {share:.0f} %"
 
 
+class Metric(NamedTuple):
+    """A value, and what it is of, both in words."""
+
+    key: str
+    value: str
+    is_best: bool = False
+
+
 def last_metric(state: RunState) -> str:
+    """`val/accuracy 0.93`, as `metric_of` finds it; empty if nothing was measured yet."""
+    metric = metric_of(state)
+    return f"{metric.key} {metric.value}" if metric else ""
+
+
+def metric_of(state: RunState) -> Metric | None:
     """The last value of the run's own metric, or else of its loss; of its first where it has several."""
     own = state.started.metric if state.started else ""
     held_out_first = sorted(loss_keys(state), key=lambda key: not key.startswith("val/"))
     for key in (own, *held_out_first):
         if key in state.latest:
-            return f"{plain(key)} {number(state.latest[key])}"
-    return ""
+            return Metric(plain(key), number(state.latest[key]))
+    return None
 
 
 def loss_keys(state: RunState) -> tuple[str, ...]:

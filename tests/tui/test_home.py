@@ -255,6 +255,57 @@ async def test_runs_tell_how_they_stand(app: DltuiApp, scripted_runs: list[RunFo
     ]
 
 
+async def test_a_narrow_list_keeps_names_and_ages(app: DltuiApp, scripted_runs: list[RunFolder]) -> None:
+    async with app.run_test(size=(60, 20)) as pilot:
+        await settled(pilot)
+        lines = [" ".join(line.split()) for line in shown_runs(app).splitlines()]
+    assert lines == [
+        "◌ starting digits-mlp-4",
+        "▶ running digits-mlp-3 63% 0.955 in 11s",
+        "‖ paused spiral-relu-12 37% 0.925 1m",
+        "✓ finished spiral-relu-11 0.971 40m",
+        "■ stopped weight-decay-off-w… 23% 0.8875 3h",
+        "✗ failed digits-mlp-2 7% 0.7 1d",
+        "† died digits-mlp-1 40% 0.9308 3d",
+    ]
+
+
+async def test_a_wide_list_tells_the_best_and_how_long_it_took(app: DltuiApp, scripted_runs: list[RunFolder]) -> None:
+    folder = scripted_runs[2]
+    with (folder.path / "events.jsonl").open("ab") as log:
+        worse = ev.Evaluated(step=700, at=NOW, epoch=30, elapsed_s=31, values={"val/accuracy": 0.5})
+        for event in (worse, ev.RunFinished(step=700, at=NOW, elapsed_s=3723)):
+            log.write(ev.encode(event) + b"\n")
+    async with app.run_test(size=(140, 45)) as pilot:
+        await settled(pilot)
+        lines = [" ".join(line.split()) for line in shown_runs(app).splitlines()]
+    finished = next(line for line in lines if "spiral-relu-11" in line)
+    assert finished.startswith("✓ finished spiral-relu-11 took 1:02:03 best val/accuracy 0.971 ")
+    assert "━" not in finished
+    assert any("running digits-mlp-3 ━━━━━━━━────" in line and " 63% val/accuracy 0.955" in line for line in lines)
+
+
+PLACES = {
+    (60, 20): {"presets": (0, 0, 60), "runs": (0, 9, 60)},
+    (60, 40): {"presets": (0, 0, 60), "about": (0, 14, 60), "runs": (0, 25, 60)},
+    (80, 24): {"presets": (0, 0, 38), "about": (38, 0, 42), "runs": (0, 12, 80)},
+    (140, 45): {"presets": (0, 0, 42), "about": (42, 0, 98), "runs": (42, 16, 98)},
+    (200, 60): {"presets": (0, 0, 56), "about": (56, 0, 144), "runs": (56, 16, 144)},
+}
+"""Column, line and width of the panes, by the size of the terminal."""
+
+
+async def test_panes_stand_as_there_is_room(app: DltuiApp, scripted_runs: list[RunFolder]) -> None:
+    async with app.run_test() as pilot:
+        home = await settled(pilot)
+        for size, places in PLACES.items():
+            await pilot.resize_terminal(*size)
+            await pilot.pause()
+            regions = {name: home.query_one(f"#{name}").region for name in ("presets", "about", "runs")}
+            found = {name: (place.x, place.y, place.width) for name, place in regions.items() if place.area}
+            assert found == places
+
+
 async def test_a_live_run_moves_on(app: DltuiApp, runs: Path) -> None:
     folder = write_run(runs, "digits-mlp-1", "running", preset="digits-mlp", epoch=3, age_s=0)
     lock = RunLock(folder)

@@ -42,6 +42,9 @@ FIRST_LOOK_S = 0.5
 PAINT_S = 0.03
 """So that they are painted, too."""
 RUNS_PER_PAGE = 200
+SLIM_BELOW, LOW_BELOW, BROAD_FROM = 72, 34, 160
+"""Columns below which panes stand one below the other, and lines below which the description has no place there;
+columns from which presets get more of them."""
 RESUMABLE = frozenset({"stopped", "failed", "died"})
 NO_RUNS = "No runs yet.\n\nChoose a preset and press Enter: its run appears here, with its progress."
 
@@ -80,6 +83,7 @@ class HomeScreen(Screen[None]):
     def compose(self) -> ComposeResult:
         """A search line that is hidden until wanted, three panes, the keys."""
         self.add_class(self.dltui.width_class, update=False)
+        self.on_resize()
         if not self._wants_panes:
             return
         with Horizontal(id="search-line"):
@@ -92,6 +96,13 @@ class HomeScreen(Screen[None]):
             yield RunList()
             yield Static(NO_RUNS, id="no-runs", markup=False)
         yield KeyFooter()
+
+    def on_resize(self) -> None:
+        """Panes stand as there is room for them."""
+        width, height = self.app.size
+        self.set_class(width < SLIM_BELOW, "-slim")
+        self.set_class(height < LOW_BELOW, "-low")
+        self.set_class(width >= BROAD_FROM, "-broad")
 
     def on_mount(self) -> None:
         """Begin to look at the runs; what the panes show comes after the first paint."""
