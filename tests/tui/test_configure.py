@@ -14,6 +14,7 @@ from textual.widgets import Static
 import tui.screens.configure as configure_place
 from engine.places import user_presets_dir
 from engine.run_folder import RunFolder
+from engine.schema.optimizer import Muon
 from presets import load_preset
 from tests.tui.scripts import FakeLauncher, field_of, press, settled, until
 from tui.app import DltuiApp
@@ -102,6 +103,16 @@ async def test_a_kind_is_chosen_from_a_list_by_its_first_letter(app: DltuiApp) -
         assert field_of(pilot, "optimizer.kind").text == "muon"
         await press(pilot, "enter", "home", "escape")
         assert field_of(pilot, "optimizer.kind").text == "muon"
+
+
+async def test_start_works_while_a_list_is_open(app: DltuiApp, launcher: FakeLauncher) -> None:
+    """And takes what the highlight is on, with the defaults of that kind."""
+    async with app.run_test() as pilot:
+        await settled(pilot, *DIGITS, "@optimizer.kind", "enter", "m", "f5")
+        await until(lambda: isinstance(app.screen, RunScreen))
+    optimizer = RunFolder(launcher.spawned[0]).config().optimizer
+    assert optimizer == Muon()
+    assert optimizer.lr != load_preset("digits-mlp").config.optimizer.lr
 
 
 async def test_a_misfit_is_shown_where_it_is_mended(app: DltuiApp) -> None:

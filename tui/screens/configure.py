@@ -246,6 +246,7 @@ class ConfigureScreen(Screen[None]):
 
     @on(Button.Pressed, "#start")
     @on(Input.Submitted, "#run-name")
+    @on(FormField.StartWanted)
     def action_start(self) -> None:
         """Start the run, or go to the first value that is wrong."""
         self._read_editors()

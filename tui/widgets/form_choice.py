@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import ClassVar, NamedTuple
 
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
@@ -36,6 +36,12 @@ class Choice(Widget, can_focus=True):
         def control(self) -> Choice:
             """The widget it happened to, for `@on`."""
             return self.choice
+
+    @dataclass
+    class StartWanted(Message):
+        """The run is to be started, with the word that was chosen just before."""
+
+        choice: Choice
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding(
@@ -85,16 +91,28 @@ class Choice(Widget, can_focus=True):
         event.stop()
         self.action_choose()
 
-    def _take(self, value: str | None) -> None:
-        if value is not None:
-            self.value = value
+    def _take(self, chosen: Chosen | None) -> None:
+        if chosen is None:
+            return
+        self.value = chosen.word
+        if chosen.and_start:
+            self.post_message(self.StartWanted(self))
 
 
-class ChoiceMenu(Dialog[str]):
+class Chosen(NamedTuple):
+    """What came of a list of words."""
+
+    word: str
+    and_start: bool = False
+    """Whether that was all, and the run is to be started with it."""
+
+
+class ChoiceMenu(Dialog[Chosen]):
     """A list that drops from the widget it belongs to; dismissed with a word, or with nothing by Escape."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("escape", "dismiss", "Close", id="choice.close", tooltip="Leave it as it was"),
+        Binding("f5,ctrl+g", "start", "Start", id="choice.start", tooltip="Take this one, and start the run"),
     ]
 
     def __init__(self, choices: Sequence[str], value: str, below: Region) -> None:
@@ -121,7 +139,12 @@ class ChoiceMenu(Dialog[str]):
 
     def on_option_list_option_selected(self, event: OptionList.OptionSelected) -> None:
         """Choose it."""
-        self.dismiss(event.option_id)
+        self.dismiss(Chosen(event.option.id or ""))
+
+    def action_start(self) -> None:
+        """Choose what the highlight is on, and have the run started."""
+        place = self.query_one(OptionList).highlighted
+        self.dismiss(Chosen(self._value if place is None else self._choices[place], and_start=True))
 
     def on_click(self, event: Click) -> None:
         """A click beside the list closes it."""

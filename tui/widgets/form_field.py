@@ -58,6 +58,9 @@ class FormField(Widget):
         field: FormField
         text: str
 
+    class StartWanted(Message):
+        """The run is to be started, with what was chosen just before."""
+
     problem = reactive("", layout=True)
     """Why the value can't be taken, empty if it can."""
     was: reactive[str | None] = reactive(None)
@@ -166,6 +169,11 @@ class FormField(Widget):
         if event.value != self._told:  # an Input announces its first value too
             self._told = event.value
             self.post_message(self.Edited(self, event.value))
+
+    @on(Choice.StartWanted)
+    def _pass_on(self, event: Choice.StartWanted) -> None:
+        event.stop()
+        self.post_message(self.StartWanted())  # behind what `_tell` told
 
 
 def _editor(spec: FieldSpec, text: str) -> Input | Choice:
