@@ -84,6 +84,35 @@ async def test_a_wrong_value_is_refused_and_pointed_at(app: DltuiApp, launcher: 
     assert not runs.exists()
 
 
+@pytest.mark.parametrize("size", [(80, 24), (140, 45)])
+async def test_no_row_moves_while_one_types(size: tuple[int, int], app: DltuiApp) -> None:
+    """What is wrong stands beside the value, or in the panel until one leaves the field."""
+    async with app.run_test(size=size) as pilot:
+        await settled(pilot, *DIGITS, "@optimizer.lr")
+        lr, below = field_of(pilot, "optimizer.lr"), field_of(pilot, "optimizer.weight_decay")
+        place = below.region
+        await press(pilot, *"-1")
+        assert lr.problem
+        assert below.region == place
+        assert "must be above 0" in f"{lr.render().plain} {help_text(pilot)}"
+        await press(pilot, "@task.kind")
+        assert "must be above 0" in lr.render().plain
+
+
+async def test_a_wide_form_begins_with_the_epochs(app: DltuiApp) -> None:
+    async with app.run_test(size=(140, 45)) as pilot:
+        await settled(pilot, *DIGITS)
+        assert app.focused is field_of(pilot, "trainer.epochs").editor
+
+
+async def test_a_small_terminal_shows_more_fields_than_help(app: DltuiApp) -> None:
+    async with app.run_test(size=(60, 20)) as pilot:
+        await settled(pilot, *DIGITS)
+        assert app.focused is field_of(pilot, "task.kind").editor
+        assert app.screen.query_one("#form").size.height > app.screen.query_one("#side").size.height
+        assert app.screen.query_one(SizeSummary).render().plain == "parameters 9,610   per epoch 23   steps 690"
+
+
 async def test_another_kind_swaps_the_fields(app: DltuiApp) -> None:
     async with app.run_test() as pilot:
         await settled(pilot, *DIGITS, "@optimizer.kind", "left", "left", "left")

@@ -43,12 +43,16 @@ WIDE_FROM, TALL_FROM = 110, 34
 """Columns and lines from which the layers have room beside the form."""
 LOOK_AFTER_S = 0.15
 """A disk is asked for a file once its name has been left alone for so long: it may be slow, and a hand is quick."""
+LOW_BELOW, LOWEST_BELOW = 30, 22
+"""Lines below which a narrow form does without empty ones, and below which it says less of each field."""
+MOST_CHANGED = "trainer.epochs"
 NOTHING_WHILE_WRONG = "Nothing to be seen while a value is wrong."
 
 
 class ConfigureScreen(Screen[None]):
     """The form for one run, starting from a preset; changes are kept until the UI ends."""
 
+    AUTO_FOCUS = "FormField.-first > *"
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("f5,ctrl+g", "start", "Start", id="configure.start", tooltip="Train this, once every value is right"),
         Binding("ctrl+r", "reset", "Reset", id="configure.reset", tooltip="Give the field the preset's value again"),
@@ -127,7 +131,10 @@ class ConfigureScreen(Screen[None]):
         yield KeyFooter()
 
     def on_mount(self) -> None:
-        """Check what the preset, or the draft from before, has."""
+        """Check what there is, and begin with what is changed most where that is in sight."""
+        is_wide = self.size.width >= WIDE_FROM
+        first = next(field for field in self._fields() if not is_wide or field.spec.path == MOST_CHANGED)
+        first.add_class("-first")
         self._validate()
 
     # --- typing -------------------------------------------------------------------------------------------------------
@@ -148,7 +155,8 @@ class ConfigureScreen(Screen[None]):
     @on(DescendantFocus)
     def _describe(self) -> None:
         field = self._focused_field()
-        self.query_one(FieldHelp).describe(field.spec if field is not None else None)
+        spec, problem = (field.spec, field.untold) if field is not None else (None, "")
+        self.query_one(FieldHelp).describe(spec, problem)
 
     def _validate(self) -> None:
         """Check the whole draft and show what came of it; a few microseconds and what changed on the screen."""
@@ -329,6 +337,8 @@ class ConfigureScreen(Screen[None]):
 
     def on_resize(self) -> None:
         """Room comes and goes."""
+        self.set_class(self.app.size.height < LOW_BELOW, "-low")
+        self.set_class(self.app.size.height < LOWEST_BELOW, "-lowest")
         self._arrange()
 
     def _arrange(self) -> None:

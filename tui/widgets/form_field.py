@@ -102,8 +102,12 @@ class FormField(Widget):
         style = "bold $primary" if self.has_focus_within else "bold $accent" if is_kind else ""
         unit = "" if name.endswith(f"_{self.spec.unit}") else self.spec.unit
         room = LABEL_CELLS - 3 - len(name)
-        line = Content.assemble(mark, (name, style), (f"{unit:>{room}} ", "$text-muted"), self._former())
+        parts = mark, (name, style), (f"{unit:>{room}} ", "$text-muted")
+        line = Content.assemble(*parts, self._former())
         message = [Content.styled(text, "$error") for text in self._message(self.size.width)]
+        if self._says_beside(self.size.width):
+            gap = " " * (self.size.width - LABEL_CELLS - self._beside(self.size.width))
+            line = Content.assemble(*parts, gap, (self.problem, "$error"))
         return Content("\n").join([line, *message])
 
     def _former(self) -> Content:
@@ -149,18 +153,31 @@ class FormField(Widget):
         return 1 + len(self._message(width))
 
     def _message(self, width: int) -> list[str]:
-        if not self.problem:
+        """Lines below the editor: none while one types, when the panel has them, so that nothing moves then."""
+        if not self.problem or self.has_focus_within or self._says_beside(width):
             return []
         indent = "    "
         return textwrap.wrap(self.problem, max(16, width), initial_indent=indent, subsequent_indent=indent)
 
+    @property
+    def untold(self) -> str:
+        """What is wrong, if there is no room to say it while one types."""
+        return "" if self._says_beside(self.size.width) else self.problem
+
+    def _says_beside(self, width: int) -> bool:
+        """Whether the message fits on the editor's line."""
+        return bool(self.problem) and cell_len(self.problem) <= self._beside(width)
+
+    def _beside(self, width: int) -> int:
+        return 0 if self._is_long else width - LABEL_CELLS - EDITOR_CELLS - 2
+
     def on_descendant_focus(self) -> None:
         """The label shows where one is."""
-        self.refresh()
+        self.refresh(layout=bool(self.problem))
 
     def on_descendant_blur(self) -> None:
         """And no longer."""
-        self.refresh()
+        self.refresh(layout=bool(self.problem))
 
     @on(Input.Changed)
     @on(Choice.Changed)

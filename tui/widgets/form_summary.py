@@ -12,7 +12,8 @@ from engine.text import plain
 from tui.draft import Draft, RunSize
 
 LABEL_CELLS = 17
-ONE_LINE_FROM = 60
+ONE_LINE_FROM, LINE_FROM = 60, 44
+"""Cells from which there is room for one line, and for one in shorter words."""
 LISTED_CELLS = 40
 
 
@@ -23,10 +24,11 @@ class FieldHelp(Widget):
         super().__init__()
         self._draft = draft
         self._spec: FieldSpec | None = None
+        self._problem = ""
 
-    def describe(self, spec: FieldSpec | None) -> None:
-        """Be about `spec` from now on; about nothing if None."""
-        self._spec = spec
+    def describe(self, spec: FieldSpec | None, problem: str = "") -> None:
+        """Be about `spec` from now on, and about what is wrong with its value; about nothing if None."""
+        self._spec, self._problem = spec, problem
         self.refresh()
 
     def render(self) -> Content:
@@ -35,8 +37,12 @@ class FieldHelp(Widget):
             return Content("")
         spec, draft = self._spec, self._draft
         unit = f"  in {spec.unit}" if spec.unit else ""
-        separator = "  " if self.size.width >= ONE_LINE_FROM else "\n"
-        about = Content.assemble((spec.path, "bold $primary"), (unit, "$text-muted"), separator, spec.description)
+        separator = "  " if self.size.width >= LINE_FROM else "\n"
+        about = Content.assemble((spec.path, "bold $primary"), (unit, "$text-muted"))
+        if self._problem:
+            about = Content.assemble(about, separator, (self._problem, "$error"))
+        if not self._problem or separator == "\n":  # else it takes the description's place
+            about = Content.assemble(about, separator, spec.description)
         allowed = _allowed(spec)
         start = plain(draft.starting_text(spec.path)) or "nothing"
         was = f"{draft.origin} has {start}" if draft.follows_preset(spec.path) else f"{start} by default"
@@ -67,15 +73,16 @@ class SizeSummary(Widget):
 
     def get_content_height(self, container: Size, viewport: Size, width: int) -> int:
         """One line, or three where it is narrow."""
-        return 1 if width >= ONE_LINE_FROM else 3
+        return 1 if width >= LINE_FROM else 3
 
     def render(self) -> Content:
-        """One line, or three where it is narrow."""
+        """One line, with one name less where it is short; or three where it is narrow."""
         names = ("parameters", "steps per epoch", "steps in all")
         values = ["—" if value is None else f"{value:,}" for value in self.run_size]
-        if self.size.width >= ONE_LINE_FROM:
+        if self.size.width >= LINE_FROM:
+            words = names if self.size.width >= ONE_LINE_FROM else ("parameters", "per epoch", "steps")
             parts = [
-                Content.assemble((f"{name} ", "$text-muted"), value) for name, value in zip(names, values, strict=True)
+                Content.assemble((f"{name} ", "$text-muted"), value) for name, value in zip(words, values, strict=True)
             ]
             return Content("   ").join(parts)
         lines = [
