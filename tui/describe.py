@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
+from itertools import zip_longest
 from typing import Any
 
 from textual.content import Content
@@ -17,12 +18,16 @@ from presets import Preset, PresetError
 from tui.draft import run_size, text_of
 from tui.launcher import last_words
 from tui.paths import shown
+from tui.run_preview import UNREAD, RunPreview
 from tui.run_words import last_metric
 from tui.widgets.home_rows import STATUS_LOOKS, clock, progress
 from tui.widgets.lines import Fact, Lines
+from tui.widgets.spark import spark
 
 FIRST_SECTIONS = ("data", "model", "optimizer")
 LAST_SECTIONS = ("task", "schedule")
+SPARK_CELLS, SPARK_ROWS = 24, 2
+"""Of the curve of a run's loss: narrow enough for the pane of any terminal."""
 
 
 def about_preset(preset: Preset, facts: DataFacts) -> Lines:
@@ -104,8 +109,8 @@ def about_error(error: PresetError) -> Content:
     return Content.assemble(("✗ This file can't be used\n\n", "$error"), shown(str(error)))
 
 
-def about_run(run: RunSummary) -> Lines:
-    """How a run stands, and why it ended where that is worth telling."""
+def about_run(run: RunSummary, preview: RunPreview = UNREAD) -> Lines:
+    """How a run stands, why it ended where that is worth telling, and what more was read of it."""
     state = run.state
     symbol, colour = STATUS_LOOKS[run.status]
     lines: list[Content | Fact] = [Content.assemble((f"{symbol} {run.status}", colour), _reason(run)), Content("")]
@@ -120,6 +125,12 @@ def about_run(run: RunSummary) -> Lines:
         lines.append(Fact("trained", f"{clock(state.elapsed_s)} on {plain(state.started.device_name)}"))
         lines.append(Fact("parameters", f"{state.started.parameters:,}"))
         lines.append(Fact("started", time.strftime("%Y-%m-%d %H:%M", time.localtime(state.started.at))))
+    if preview.preset:
+        lines.append(Fact("preset", preview.preset))
+    if curve := spark(preview.losses, SPARK_CELLS, SPARK_ROWS):
+        lines.append(Content(""))
+        for label, row in zip_longest([preview.loss_key], curve, fillvalue=""):
+            lines.append(Fact(label, row))
     return Lines(lines)
 
 

@@ -24,7 +24,7 @@ from tui.screens.home import HomeScreen
 from tui.widgets.form_field import FormField
 
 NOW = 1_800_000_000.0
-SHORT_WORK = ("runs", "size", "files", "places")
+SHORT_WORK = ("runs", "preview", "size", "files", "places")
 """Groups of workers that end by themselves."""
 STEPS_PER_EPOCH = 23
 EPOCHS = 30

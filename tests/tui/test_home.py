@@ -11,11 +11,13 @@ from textual.events import Key
 from textual.widgets import Input, Static
 
 import tui.screens.home as home_place
+import tui.screens.home_preview as home_preview
 from engine import events as ev
 from engine.places import user_presets_dir
 from engine.run_folder import RunFolder, RunLock
 from tests.tui.scripts import NOW, FakeLauncher, field_of, press, settled, slow_disk, text_of, until, write_run
 from tui.app import DltuiApp
+from tui.run_preview import RunPreview, preview_of
 from tui.screens.configure import ConfigureScreen
 from tui.screens.confirm import ConfirmScreen
 from tui.screens.home import RUNS_PER_PAGE, HomeScreen
@@ -304,6 +306,32 @@ async def test_panes_stand_as_there_is_room(app: DltuiApp, scripted_runs: list[R
             regions = {name: home.query_one(f"#{name}").region for name in ("presets", "about", "runs")}
             found = {name: (place.x, place.y, place.width) for name, place in regions.items() if place.area}
             assert found == places
+
+
+async def test_the_described_run_alone_is_read(
+    app: DltuiApp, scripted_runs: list[RunFolder], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    read: list[str] = []
+
+    def noted(folder: RunFolder) -> RunPreview:
+        read.append(folder.name)
+        return preview_of(folder)
+
+    monkeypatch.setattr(home_preview, "preview_of", noted)
+    folder = scripted_runs[2]
+    config = folder.path / "config.toml"
+    config.write_text(config.read_text().replace("epochs = 1000", "epochs = 3").replace("lr = 0.001", "lr = 0.5"))
+    async with app.run_test(size=(140, 45)) as pilot:
+        home = await settled(pilot)
+        assert read == []
+        await press(pilot, "tab", "end")
+        home.query_one(RunList).action_first()
+        home.query_one(RunList).highlighted = 3
+        await until(lambda: "unchanged" not in about(app) and "preset" in about(app))
+        assert "preset spiral-relu, optimizer.lr 0.5 (was 0.001), trainer.epochs 3 (was 1000)" in about(app)
+        assert "train/loss ⠉" in about(app)
+    assert read[-1] == folder.name
+    assert {"digits-mlp-2", "weight-decay-off-with-a-long-name-2"}.isdisjoint(read)
 
 
 async def test_a_live_run_moves_on(app: DltuiApp, runs: Path) -> None:

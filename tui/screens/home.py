@@ -23,10 +23,12 @@ from engine.run_summary import RunSummary
 from engine.text import plain
 from presets import Preset, PresetError, load_presets, preset_titles
 from tui.paths import shown
+from tui.run_preview import UNREAD
 from tui.run_shelf import RunShelf, Shelf
 from tui.screens.confirm import ConfirmScreen
 from tui.screens.home_about import described
 from tui.screens.home_keys import KEYS
+from tui.screens.home_preview import PreviewDesk
 from tui.screens.home_runs import preset_of
 from tui.screens.home_search import is_called, matches
 from tui.widgets.home_lists import PresetList, RunList
@@ -74,6 +76,7 @@ class HomeScreen(Screen[None]):
         self._wants_presets = True
         self._has_runs = asyncio.Event()
         self._shelved = False
+        self._desk = PreviewDesk(self, self._describe)
 
     @property
     def dltui(self) -> DltuiApp:
@@ -239,7 +242,8 @@ class HomeScreen(Screen[None]):
         about, text = self.query_one("#about"), self.query_one("#about-text", Static)
         selected = self._selected()
         if selected is not None:
-            title, words = described(selected)
+            preview = self._desk.preview(selected) if isinstance(selected, RunSummary) else UNREAD
+            title, words = described(selected, preview)
             about.border_title = Content(title)
             text.update(words)
         else:

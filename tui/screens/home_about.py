@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from engine.run_summary import RunSummary
 from engine.text import plain
 from presets import Preset, PresetError
+from tui.run_preview import RunPreview
 
 if TYPE_CHECKING:
     from textual.content import Content
@@ -14,8 +15,13 @@ if TYPE_CHECKING:
     from tui.widgets.lines import Lines
 
 
-def described(selected: Preset | PresetError | RunSummary) -> tuple[str, Lines | Content]:
-    """A title and what stands under it."""
+def described(selected: Preset | PresetError | RunSummary, preview: RunPreview) -> tuple[str, Lines | Content]:
+    """A title and what stands under it.
+
+    Args:
+        selected: What the highlight is on.
+        preview: What was read of it, if it is a run.
+    """
     from tui.describe import about_error, about_preset, about_run  # with the schema, after the first paint
 
     match selected:
@@ -24,4 +30,4 @@ def described(selected: Preset | PresetError | RunSummary) -> tuple[str, Lines |
         case PresetError():
             return "A broken preset", about_error(selected)
         case RunSummary():
-            return plain(selected.name), about_run(selected)
+            return plain(selected.name), about_run(selected, preview)
