@@ -16,6 +16,7 @@ from engine.run_summary import RunSummary, status_of
 from tests.tui.test_widgets_figures import PALETTE
 from tui.describe import about_run
 from tui.run_follower import RunFollower
+from tui.run_preview import preview_of
 from tui.screens.run_charts import SCALES, ChartSettings, RunCharts
 from tui.screens.run_facts import banner, header_facts, log_key, log_lines
 from tui.screens.run_pictures import RunPictures
@@ -39,12 +40,13 @@ def draw_all(folder: RunFolder, state: RunState) -> str:
     follower = RunFollower(folder, lambda: NOW)
     follower.state, follower.is_caught_up, follower.read_share = state, True, 1.0
     told: list[str] = [in_words(folder, state, status_of(folder, state)), json.dumps(report(folder, state, "failed"))]
+    preview = preview_of(folder)
     for status in STATUSES:
         follower.status = status
         told += [banner(follower, True).plain if banner(follower, True) else "", *_header(follower)]
         summary = RunSummary(folder.name, folder.path, status, state, NOW)
         told.append(run_row(summary, NOW).line(100).plain)
-        told += [strip_text(line) for line in _lines(about_run(summary))]
+        told += [strip_text(line) for line in _lines(about_run(summary, preview))]
     log_key(follower)
     pane = LogPane()
     pane._wrapped_for = 60

@@ -33,6 +33,7 @@ def test_a_curve_of_dots() -> None:
     assert spark([3, 2, 1, 0], 2, 1) == ["⠑⢄"]
     assert spark([0, 1], 2, 1) == ["⣀⠏"]
     assert spark([1, 1, 1], 2, 2) == ["⠀⠀", "⣀⣀"]
+    assert spark([1.7e308, 1.7e308, -1.7e308, -1.7e308], 1, 1) == ["⢱"]
     assert spark([1.0], 2, 1) == []
     assert spark([1.0, float("nan"), float("inf")], 2, 1) == []
     assert spark(range(1000), 1, 1) == ["⡸"]

@@ -18,7 +18,8 @@ def spark(values: Sequence[float], cells: int, rows: int) -> list[str]:
     values = [value for value in values if isfinite(value)]
     if len(values) < 2:
         return []
-    points = _columns(values, 2 * cells)
+    scale = max(map(abs, values)) or 1.0  # so that no difference is too large for a float
+    points = _columns([value / scale for value in values], 2 * cells)
     low, high = min(points), max(points)
     steps = 4 * rows - 1
     heights = [round((high - value) / (high - low) * steps) if high > low else steps for value in points]
