@@ -144,6 +144,30 @@ async def test_start_works_while_a_list_is_open(app: DltuiApp, launcher: FakeLau
     assert optimizer.lr != load_preset("digits-mlp").config.optimizer.lr
 
 
+async def test_a_slash_goes_to_a_field_by_its_name(app: DltuiApp) -> None:
+    async with app.run_test() as pilot:
+        await settled(pilot, *DIGITS, "slash", *"lr")
+        assert str(app.screen.query_one("#found", Static).visual) == "⏎ optimizer.lr"
+        await press(pilot, "enter")
+        assert app.focused is field_of(pilot, "optimizer.lr").editor
+        await press(pilot, "slash", *"none", "enter", "escape")
+        assert app.focused is field_of(pilot, "optimizer.lr").editor
+        await press(pilot, "slash", *"ep")
+        assert str(app.screen.query_one("#found", Static).visual) == "⏎ optimizer.eps, trainer.epochs"
+        await press(pilot, "o", "enter", "5")
+        assert field_of(pilot, "trainer.epochs").text == "5"
+        assert not app.screen.query_one("#search-line").display
+
+
+async def test_a_slash_is_typed_where_there_may_be_one(app: DltuiApp) -> None:
+    async with app.run_test() as pilot:
+        await settled(pilot, *TABLE, "@data.path", *"a/b")
+        assert field_of(pilot, "data.path").text == "a/b"
+        app.screen.set_focus(app.screen.query_one("#run-name"))
+        await press(pilot, "slash")
+        assert app.focused is app.screen.query_one("#run-name")
+
+
 async def test_a_misfit_is_shown_where_it_is_mended(app: DltuiApp) -> None:
     async with app.run_test() as pilot:
         await settled(pilot, *DIGITS, "@data.kind", "left", "left", "f5")

@@ -10,11 +10,12 @@ from typing import TYPE_CHECKING, ClassVar, cast
 
 from textual import on, work
 from textual.app import ComposeResult
-from textual.binding import Binding, BindingType
+from textual.binding import BindingType
 from textual.containers import Container, Horizontal, HorizontalGroup, Vertical
 from textual.content import Content
 from textual.events import DescendantFocus
 from textual.screen import Screen
+from textual.widget import Widget
 from textual.widgets import Button, Input, Static
 
 from engine.run_folder import RunFolderError
@@ -29,7 +30,9 @@ from presets.loader import find_preset
 from tui.draft import Check, Draft, RunSize, run_size
 from tui.named_files import NamedFile, absent, named_files
 from tui.paths import shown
-from tui.widgets.form_field import CHANGED, FormField
+from tui.screens.configure_keys import KEYS
+from tui.widgets.form_field import CHANGED, LONG_SHAPES, FormField
+from tui.widgets.form_find import FindLine
 from tui.widgets.form_layers import LayersPane, LayersScreen, LayersView
 from tui.widgets.form_section import FormSection
 from tui.widgets.form_summary import FieldHelp, SizeSummary
@@ -53,31 +56,7 @@ class ConfigureScreen(Screen[None]):
     """The form for one run, starting from a preset; changes are kept until the UI ends."""
 
     AUTO_FOCUS = "FormField.-first > *"
-    BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("f5,ctrl+g", "start", "Start", id="configure.start", tooltip="Train this, once every value is right"),
-        Binding("ctrl+r", "reset", "Reset", id="configure.reset", tooltip="Give the field the preset's value again"),
-        Binding("ctrl+s", "save", "Save", id="configure.save", tooltip="Save all of this as a preset of your own"),
-        Binding(
-            "f8",
-            "reset_all",
-            "Reset all",
-            show=False,
-            id="configure.reset_all",
-            tooltip="Give every field the preset's value",
-        ),
-        Binding(
-            "f4",
-            "layers",
-            "Layers",
-            id="configure.layers",
-            tooltip="Show or hide what the network is made of, layer by layer",
-        ),
-        Binding("f1", "app.help", "Help", id="configure.help", tooltip="Every key of this place"),
-        Binding("question_mark", "app.help", "Help", show=False),  # for where it can't be typed
-        Binding("down", "app.focus_next", "Next", show=False, tooltip="The next field"),
-        Binding("up", "app.focus_previous", "Previous", show=False, tooltip="The field before"),
-        Binding("escape", "back", "Back", id="configure.back", tooltip="Back to Home; changes are kept"),
-    ]
+    BINDINGS: ClassVar[list[BindingType]] = KEYS
 
     def __init__(self, preset: Preset, origin: str = "the preset") -> None:
         """
@@ -99,6 +78,8 @@ class ConfigureScreen(Screen[None]):
         self._verdict = ""
         self._started = False
         self._shows_layers = False
+        self._found_from: Widget | None = None
+        """What had the focus before the search."""
         self._layers = LayersView()
 
     @property
@@ -110,6 +91,7 @@ class ConfigureScreen(Screen[None]):
         """Fields in two columns, and beside them what helps to fill them in."""
         self.add_class(self.dltui.width_class, update=False)
         self._draft: Draft = self.dltui.draft_for(self._preset, self._origin)
+        yield FindLine(self._fields)
         with Horizontal(id="configure"):
             with Vertical(id="main"):
                 with Vertical(id="form") as form, Container(id="columns"):
@@ -155,6 +137,8 @@ class ConfigureScreen(Screen[None]):
     @on(DescendantFocus)
     def _describe(self) -> None:
         field = self._focused_field()
+        find = self.query_one(FindLine)
+        find.display = find.has_focus_within
         spec, problem = (field.spec, field.untold) if field is not None else (None, "")
         self.query_one(FieldHelp).describe(spec, problem)
 
@@ -323,6 +307,23 @@ class ConfigureScreen(Screen[None]):
         if path is not None:
             self.notify(f"Saved as {shown(path)}", title="A preset of your own", markup=False)
 
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """A slash is typed where there may be one, and finds a field elsewhere."""
+        if action != "find":
+            return True
+        field = self._focused_field()
+        return field.spec.shape not in LONG_SHAPES if field is not None else not isinstance(self.focused, Input)
+
+    def action_find(self) -> None:
+        """Ask for the name of a field."""
+        self._found_from = self.focused
+        self.query_one(FindLine).begin()
+
+    @on(FindLine.Found)
+    def _go_to(self, event: FindLine.Found) -> None:
+        self.query_one(FindLine).display = False
+        self.set_focus(event.field.editor if event.field is not None else self._found_from)
+
     def action_layers(self) -> None:
         """Show or hide the layers: in a pane where there is room, else over the form."""
         if self._has_room:
@@ -345,7 +346,10 @@ class ConfigureScreen(Screen[None]):
         self.query_one(LayersPane).display = self._shows_layers and self._has_room
 
     def action_back(self) -> None:
-        """One step back: from the layers, else to Home; the draft stays."""
+        """One step back: from the search, from the layers, else to Home; the draft stays."""
+        if self.query_one(FindLine).has_focus_within:
+            self._go_to(FindLine.Found(None))
+            return
         if self._shows_layers and self._has_room:
             self.action_layers()
             return
