@@ -280,6 +280,9 @@ async def test_a_long_list_fills_its_column_too(app: DltuiApp) -> None:
         await pilot.resize_terminal(60, 20)
         await press(pilot)
         assert "…" in line_of(hidden)
+        await pilot.resize_terminal(140, 45)
+        await press(pilot)
+        assert hidden.editor.region.width == field_of(pilot, "model.dropout").editor.region.width
 
 
 async def test_the_form_follows_the_terminals_size(app: DltuiApp) -> None:

@@ -115,8 +115,10 @@ class ConfigureScreen(Screen[None]):
     def on_mount(self) -> None:
         """Check what there is, and begin with what is changed most where that is in sight."""
         is_wide = self.size.width >= WIDE_FROM
-        first = next(field for field in self._fields() if not is_wide or field.spec.path == MOST_CHANGED)
-        first.add_class("-first")
+        for field in self._fields():
+            if not is_wide or field.spec.path == MOST_CHANGED:
+                field.add_class("-first")
+                break
         self._validate()
 
     # --- typing -------------------------------------------------------------------------------------------------------

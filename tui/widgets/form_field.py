@@ -26,6 +26,8 @@ from tui.widgets.narrow import shortened
 LABEL_CELLS = 21
 EDITOR_CELLS = 26
 """Of an editor that does not fill its column, and the fewest of one that does."""
+WORTH_CELLS = 4
+"""One that would be wider by less is as wide as the others: a ragged edge is no gain."""
 FEWEST_FORMER_CELLS = 8
 LONG_SHAPES = ("text", "list", "table")
 CHANGED = "●"
@@ -137,8 +139,11 @@ class FormField(Widget):
         return self.spec.shape in LONG_SHAPES
 
     def _make_room(self) -> None:
-        if self._is_long and self.size.width:
-            self.editor.styles.margin = (0, 1 + self._former_cells, 0, LABEL_CELLS)
+        if not self._is_long or not self.size.width:
+            return
+        gain = self.size.width - LABEL_CELLS - 1 - EDITOR_CELLS
+        unused = gain if 0 < gain < WORTH_CELLS else 0
+        self.editor.styles.margin = (0, 1 + unused + self._former_cells, 0, LABEL_CELLS)
 
     def on_resize(self) -> None:
         """The editor fills the column, however wide that is."""
