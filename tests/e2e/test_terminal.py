@@ -41,15 +41,11 @@ def configure(screen: Screen, preset: str) -> None:
 
 
 def fill_in(screen: Screen, path: str, value: str) -> None:
-    """Walk down the form to the field at `path`, and write `value` over what stands there."""
-    for _ in range(60):
-        focused = _focused(screen.look(0.05))
-        if focused == path:
-            break
-        screen.press("down")
-        wait_until(lambda before=focused: _focused(screen.look(0.05)) != before, f"another field than {focused}", 10)
-    else:
-        raise AssertionError(f"no field {path}:\n{screen.look(0)}")
+    """Go to the form's field at `path`, from one that is no text, and write `value` over what stands there."""
+    screen.press("/", path)
+    screen.wait_for(rf"⏎ {re.escape(path)}")
+    screen.press("enter")
+    wait_until(lambda: _focused(screen.look(0.05)) == path, f"the focus on {path}", 10)
     screen.press("ctrl+u", value)
     screen.wait_for(rf"● {re.escape(path.partition('.')[2])} .*{re.escape(value)}")
 
