@@ -5,6 +5,8 @@ flock: some refuse it, and some keep it among the processes of one machine. Ther
 writes who it is into the file and touches it every few seconds; a file that is touched has a live engine. Whoever wants
 the run watches for a while by a clock of its own: the clocks of two machines, or of one before and after it was set,
 tell nothing about each other.
+
+A fork of the engine, as a user's data workers are, has the file open as well, and with it flock: it closes it at once.
 """
 
 from __future__ import annotations
@@ -21,6 +23,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from engine.lock_entry import Entry, entry_in, mtime_ns, own_entry, read_entry, write_entry
+from engine.lock_orphans import orphans_of
 from engine.run_errors import RunFolderError, RunLocked
 from engine.text import plain
 
@@ -61,6 +64,7 @@ class RunLock:
         self._beat_s = time.monotonic()
         self._lost: RunLocked | None = None
         path = folder.path / "lock"
+        _held.add(self)
         try:
             # by descriptor: a run that is renamed is the same run, and another that takes its name is not
             self._folder = os.open(folder.path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
@@ -129,10 +133,14 @@ class RunLock:
         """Let go of the run."""
         self._is_released.set()
         with self._guard:
+            if self._fd < 0:
+                return
             with suppress(OSError):
-                found = read_entry(self._folder) if self._fd >= 0 else None
+                found = read_entry(self._folder)
                 if found is not None and found.token == self._entry.token:
                     write_entry(self._fd, None)
+            with suppress(OSError):  # merely closed, it would stay with forks that C code has made
+                fcntl.flock(self._fd, fcntl.LOCK_UN)
             self._close()
 
     def _keep(self, on_loss: Callable[[RunLocked], None]) -> None:
@@ -173,7 +181,9 @@ class RunLock:
                 return False
             if error.errno not in _BUSY:
                 raise RunFolderError(f"{plain(str(path))} can't be locked: {error.strerror}") from None
-            raise self._refusal(entry_in(self._fd)) from None
+            entry = entry_in(self._fd)
+            orphans = orphans_of(self._fd) if entry is not None and entry.lives() is False else []
+            raise self._refusal_for(orphans, entry) if entry and orphans else self._refusal(entry) from None
 
     def _watch(self, before: Entry) -> None:
         """See whether the engine of entry `before` lives.
@@ -210,11 +220,33 @@ class RunLock:
     def _refusal(self, entry: Entry | None) -> RunLocked:
         return RunLocked(f"run '{self._name}' is being trained by {entry.name if entry else 'another process'}")
 
+    def _refusal_for(self, orphans: list[int], dead: Entry) -> RunLocked:
+        one = ("a process that it started holds", "it")
+        hold, them = one if len(orphans) == 1 else ("processes that it started hold", "them")
+        return RunLocked(
+            f"the engine of run '{self._name}', {dead.name}, is dead, but {hold} the run: end {them}, then resume: "
+            f"kill {' '.join(map(str, orphans))}"
+        )
+
     def _close(self) -> None:
-        for fd in (self._fd, self._folder):
+        _held.discard(self)
+        fds, self._fd, self._folder = (self._fd, self._folder), -1, -1
+        for fd in fds:
             if fd >= 0:
                 os.close(fd)
-        self._fd = self._folder = -1
+
+
+_held: set[RunLock] = set()
+
+
+def _close_in_fork() -> None:
+    """A fork must not keep the run for as long as it lives. What it closes stays locked: the engine has it open."""
+    for lock in list(_held):
+        with suppress(OSError):
+            lock._close()
+
+
+os.register_at_fork(after_in_child=_close_in_fork)
 
 
 def holder_of(path: Path) -> str | None:
@@ -230,6 +262,8 @@ def holder_of(path: Path) -> str | None:
         except OSError as error:
             if error.errno not in _NO_FLOCK:
                 entry = entry_in(fd)
+                if entry is not None and entry.lives() is False:  # what it has started lives on, and trains nothing
+                    return None
                 return entry.name if entry else "another process"
             knows_flock = False
         entry = entry_in(fd)

@@ -13,13 +13,14 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import NamedTuple
 
 import pytest
 
 from engine import run_lock
 from engine.lock_entry import ENTRY_BYTES, Entry
 from engine.run_folder import RunFolder, RunFolderError, RunLock, RunLocked
-from tests.e2e.processes import halt, wait_until
+from tests.e2e.processes import alive, halt, wait_until
 from tests.engine.helpers import make_run
 from tests.faults.stand_in import FLOCK_OF_ONE_MACHINE, NO_FLOCK, QUICK, altered, on_host
 
@@ -29,6 +30,20 @@ HOLD = (
     "print('held', flush=True); sys.stdin.read(); lock.release()"
 )
 """An engine that does nothing but hold a run, until its input closes."""
+FORK = """
+import ctypes, os, pathlib, sys
+from engine.run_folder import RunFolder
+lock = RunFolder(pathlib.Path(sys.argv[1])).lock()
+child = os.fork() if sys.argv[2] == "Python" else ctypes.PyDLL(None).fork()
+if child:
+    print(child, flush=True)
+    sys.stdin.read()
+    lock.release()
+else:
+    os.read(int(sys.argv[3]), 1)
+os._exit(0)
+"""
+"""An engine whose user's code has forked: the fork lives until its pipe closes, the engine until its input does."""
 
 
 @pytest.fixture
@@ -335,3 +350,78 @@ def test_a_lock_that_is_a_pipe_holds_nobody_up(folder: RunFolder) -> None:
     assert folder.holder() is None
     with pytest.raises(RunFolderError, match="lock can't be locked"):
         folder.lock()
+
+
+# -- forks of an engine -------------------------------------------------------------------------------------------
+
+
+class Forked(NamedTuple):
+    """An engine that has forked."""
+
+    process: subprocess.Popen[str]
+    child: int
+
+
+@pytest.fixture
+def forked() -> Iterator[Callable[[RunFolder, str], Forked]]:
+    """Starts an engine that holds a run and forks, in Python or in C; both are gone after the test."""
+    engines, (lives, ends) = list[Forked](), os.pipe()
+
+    def start(folder: RunFolder, language: str) -> Forked:
+        argv = [sys.executable, "-W", "ignore", "-c", FORK, str(folder.path), language, str(lives)]
+        process = subprocess.Popen(argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, pass_fds=[lives])
+        engines.append(Forked(process, int(line_of(process))))
+        return engines[-1]
+
+    yield start
+    os.close(ends)
+    os.close(lives)
+    for engine in engines:
+        engine.process.kill()
+        with engine.process:
+            pass
+
+
+@pytest.mark.parametrize("end", ["killed", "in good order"])
+def test_a_fork_that_outlives_its_engine_does_not_keep_the_run(
+    folder: RunFolder, forked: Callable[[RunFolder, str], Forked], end: str
+) -> None:
+    engine = forked(folder, "Python")
+    assert f"pid {engine.process.pid} on " in (folder.holder() or "")  # what the fork closed is not let go of
+    end_of(engine, end)
+    assert alive(engine.child)
+    assert folder.holder() is None
+    folder.lock().release()
+
+
+def test_a_fork_made_in_c_is_left_nothing_by_an_engine_that_ends_in_good_order(
+    folder: RunFolder, forked: Callable[[RunFolder, str], Forked]
+) -> None:
+    engine = forked(folder, "C")
+    end_of(engine, "in good order")
+    assert alive(engine.child)
+    folder.lock().release()
+
+
+def test_a_fork_made_in_c_that_keeps_the_run_of_a_dead_engine_is_named(
+    folder: RunFolder, forked: Callable[[RunFolder, str], Forked]
+) -> None:
+    engine = forked(folder, "C")
+    end_of(engine, "killed")
+    assert folder.holder() is None
+    with pytest.raises(RunLocked) as caught:
+        folder.lock()
+    assert f"the engine of run 'spiral-1', pid {engine.process.pid} on " in str(caught.value)
+    assert str(caught.value).endswith(
+        f"is dead, but a process that it started holds the run: end it, then resume: kill {engine.child}"
+    )
+    os.kill(engine.child, signal.SIGKILL)
+    wait_until(lambda: not alive(engine.child), "the fork's death")
+    folder.lock().release()
+
+
+def end_of(engine: Forked, how: str) -> None:
+    if how == "killed":
+        engine.process.kill()
+    with engine.process:  # closes its input, and waits
+        pass
