@@ -69,7 +69,7 @@ def told_as_users(name: str) -> Iterator[None]:
     except (CustomCodeError, MemoryError, torch.OutOfMemoryError):
         raise
     except SystemExit as error:
-        raise CustomCodeError(f"{name} called sys.exit({error.code!r})", "raise an exception instead") from error
+        raise CustomCodeError(f"{name} called {exit_in_words(error)}", "raise an exception instead") from error
     except Exception as error:
         raise CustomCodeError(f"{name}: {in_words(error)}", _cure(error)) from error
 
@@ -81,6 +81,15 @@ def in_words(error: BaseException) -> str:
     except Exception:
         text = ""
     return f"{type(error).__name__}: {text}" if text else type(error).__name__
+
+
+def exit_in_words(error: SystemExit) -> str:
+    """The call of `sys.exit` that raised `error`, on one line."""
+    try:
+        code = plain(repr(error.code))
+    except Exception:  # anything may be handed to it
+        code = "…"
+    return f"sys.exit({code if len(code) <= 300 else code[:300] + '…'})"
 
 
 def is_users(file: str) -> bool:

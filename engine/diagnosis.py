@@ -11,7 +11,7 @@ import torch
 
 from engine.batch_search import is_out_of_memory
 from engine.checkpoint import CheckpointError
-from engine.custom_code import CustomCodeError, in_words
+from engine.custom_code import CustomCodeError, exit_in_words, in_words
 from engine.data.bundle import DataError
 from engine.devices import DeviceError
 from engine.meters import NotFinite
@@ -71,7 +71,7 @@ def diagnose(error: BaseException, batch_size: int | None = None, fits: int | No
         cure = "mend its permissions, then resume"
         return Diagnosis(f"the run's folder may not be written: {_of_system(error)}", cure, "")
     if isinstance(error, SystemExit) and own.where:
-        return Diagnosis(f"sys.exit({error.code!r}) was called ({own.where})", "raise an exception instead", trace)
+        return Diagnosis(f"{exit_in_words(error)} was called ({own.where})", "raise an exception instead", trace)
     return Diagnosis(f"{in_words(error)} ({own.where})" if own.where else in_words(error), "", trace)
 
 
@@ -109,6 +109,6 @@ def _of_system(error: OSError) -> str:
 
 def _message(error: BaseException) -> str:
     try:
-        return plain(str(error)).strip() or type(error).__name__
+        return plain(str(error)).strip()[:2000] or type(error).__name__
     except Exception:  # a user's exception may fail at that too
         return type(error).__name__

@@ -9,9 +9,12 @@ from typing import Annotated
 import msgspec
 
 from engine import events as ev
+from engine.run_log import LINE_LIMIT_BYTES
 
 MOST_NUMBERS = 1000
 """In a line. Lists of runs read but the last bytes of a log, which should be some lines."""
+LONG_BYTES, MOST_CHARACTERS = 256 << 10, 20_000
+"""A longer line has its texts cut, for the same reason; and what a reader takes for damage must not be written."""
 
 
 class RowsLogged(msgspec.Struct, frozen=True, kw_only=True, tag=True, tag_field="event"):
@@ -71,7 +74,7 @@ def lines_of(events: Iterable[ev.AnyEvent]) -> list[bytes]:
     lines: list[bytes] = []
     for sort, neighbours in groupby(events, _sort):
         if sort is None:
-            lines += map(ev.encode, neighbours)
+            lines += map(_line_of, neighbours)
             continue
         rows = [row for row in neighbours if isinstance(row, ev.MetricsLogged)]
         most = max(1, MOST_NUMBERS // (len(rows[0].values) + 4))
@@ -84,9 +87,27 @@ def _sort(event: ev.AnyEvent) -> tuple[float, tuple[str, ...]] | None:
     return (event.at, tuple(event.values)) if isinstance(event, ev.MetricsLogged) else None
 
 
+def _line_of(event: ev.AnyEvent) -> bytes:
+    line = ev.encode(event)
+    if len(line) <= LONG_BYTES:
+        return line
+    texts = {name: _cut(text) for name in event.__struct_fields__ if isinstance(text := getattr(event, name), str)}
+    line = ev.encode(msgspec.structs.replace(event, **texts))
+    if len(line) <= LINE_LIMIT_BYTES:
+        return line
+    said = f"what should stand here is too long for the log: {type(event).__name__}"
+    return ev.encode(ev.LineLogged(step=event.step, at=event.at, level="warning", text=said))
+
+
+def _cut(text: str) -> str:
+    """Both ends of a long text."""
+    half = MOST_CHARACTERS // 2
+    return text if len(text) <= MOST_CHARACTERS else f"{text[:half]} … {text[-half:]}"
+
+
 def _line(rows: Sequence[ev.MetricsLogged]) -> bytes:
     if len(rows) == 1:
-        return ev.encode(rows[0])
+        return _line_of(rows[0])
     steps, lr = [row.steps for row in rows], [row.lr for row in rows]
     is_steady = len(set(steps)) == len(set(lr)) == 1
     together = RowsLogged(

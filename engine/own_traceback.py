@@ -11,6 +11,8 @@ from engine.text import plain, plain_lines
 
 LINES_AT_BOTH_ENDS = 100
 """Of a traceback so long that nobody reads its middle."""
+LINE_CHARACTERS = 2000
+"""Of a line that nobody reads to its end, such as a message with a whole tensor in it."""
 
 
 class OwnTraceback(NamedTuple):
@@ -33,12 +35,16 @@ def own_traceback(error: BaseException) -> OwnTraceback:
 
 
 def shortened(trace: str) -> str:
-    """A traceback's lines, safe to show; the middle of a very long one is left out."""
-    lines = plain_lines(trace).split("\n")
+    """A traceback's lines, safe to show; the middle of a very long one is left out, and the ends of very long lines."""
+    lines = [_cut(line) for line in plain_lines(trace).split("\n")]
     left_out = len(lines) - 2 * LINES_AT_BOTH_ENDS
     if left_out > 1:
         lines[LINES_AT_BOTH_ENDS:-LINES_AT_BOTH_ENDS] = [f"  … {left_out:,} lines left out …"]
     return "\n".join(lines)
+
+
+def _cut(line: str) -> str:
+    return line if len(line) <= LINE_CHARACTERS else f"{line[:LINE_CHARACTERS]}…"
 
 
 def _chain(part: TracebackException | None, seen: set[int]) -> Iterator[TracebackException]:

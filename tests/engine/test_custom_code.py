@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from engine.custom_code import CustomCodeError, call_target, is_users, said
+from engine.custom_code import CustomCodeError, call_target, exit_in_words, is_users, said
 from engine.diagnosis import diagnose
-from engine.own_traceback import LINES_AT_BOTH_ENDS, own_traceback, shortened
+from engine.own_traceback import LINE_CHARACTERS, LINES_AT_BOTH_ENDS, own_traceback, shortened
 from tests.engine.user_code import write
 
 
@@ -195,3 +195,23 @@ def test_a_very_long_traceback_loses_its_middle() -> None:
     assert len(lines) == 2 * LINES_AT_BOTH_ENDS + 1
     assert (lines[0], lines[-1]) == ("0", "999")
     assert "800 lines left out" in lines[LINES_AT_BOTH_ENDS]
+
+
+def test_a_very_long_line_of_a_traceback_loses_its_end() -> None:
+    first, last = shortened(f"first\nValueError: {'x' * 3_000_000}").split("\n")
+    assert (first, last[:13], len(last)) == ("first", "ValueError: x", LINE_CHARACTERS + 1)
+
+
+class OddCode:
+    """An exit status that can't say what it is."""
+
+    def __repr__(self) -> str:
+        raise RuntimeError
+
+
+def test_a_long_or_strange_exit_status_is_told_of_in_a_short_line(tmp_path: Path) -> None:
+    file = write(tmp_path, "import sys\ndef f():\n    sys.exit('x' * 2_000_000)")
+    assert len(str(refusal(f"{file}:f"))) < 400
+    assert exit_in_words(SystemExit(3)) == "sys.exit(3)"
+    assert exit_in_words(SystemExit(OddCode())) == "sys.exit(…)"
+    assert len(exit_in_words(SystemExit("x" * 2_000_000))) < 320

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from engine import events as ev
-from engine.event_lines import MOST_NUMBERS, decode_line, events_of, lines_of
+from engine.event_lines import LONG_BYTES, MOST_NUMBERS, decode_line, events_of, lines_of
 from tests.engine.test_run_state import evaluated, logged
 
 
@@ -50,6 +50,21 @@ def test_lines_stay_short(metrics: int) -> None:
     lines = lines_of(rows)
     assert told_by(lines) == rows
     assert max(map(len, lines)) < max(10 * MOST_NUMBERS, 1 + len(ev.encode(rows[-1])))
+
+
+@pytest.mark.parametrize("text", ["x", "\N{MATHEMATICAL BOLD SMALL X}", '"', "\n"])
+def test_an_event_that_is_too_long_keeps_both_ends_of_its_texts(text: str) -> None:
+    failed = ev.RunFailed(step=7, error=f"it {500_000 * text} failed", traceback=f"begin{3_000_000 * text}end")
+    (line,) = lines_of([failed])
+    (told,) = told_by([line])
+    assert len(line) < LONG_BYTES
+    assert isinstance(told, ev.RunFailed)
+    assert (told.step, told.at, told.error[:3], told.traceback[-3:]) == (7, failed.at, "it ", "end")
+
+
+def test_an_event_that_no_cut_makes_short_enough_leaves_a_word() -> None:
+    answered = ev.Answered(step=7, id="", values={f"{number:0100}": 0.1 for number in range(20_000)})
+    assert ["Answered" in getattr(event, "text", "") for event in told_by(lines_of([answered]))] == [True]
 
 
 VALUES = st.dictionaries(
