@@ -29,6 +29,7 @@ from safetensors.torch import load_file, save
 from torch import Tensor, nn
 
 from engine.own_file import check_own
+from engine.state_shape import fault_in
 from engine.text import first_line
 
 VERSION = 1
@@ -174,8 +175,10 @@ def load_checkpoint(folder: Path) -> Checkpoint:
         raise CheckpointError(
             f"checkpoint {folder} is refused: it holds more than data ({first_line(error)[:200]})"
         ) from None
-    if not isinstance(state, dict) or state.get("version") != VERSION or not isinstance(state.get("step"), int):
+    if not isinstance(state, dict) or state.get("version") != VERSION:
         raise CheckpointError(f"checkpoint {folder} was not written by this version of dltui")
+    if fault := fault_in(state):
+        raise CheckpointError(f"checkpoint {folder} is damaged: {fault}")
     return Checkpoint(state["step"], weights, state)
 
 

@@ -11,6 +11,7 @@ from typing import Any
 
 import torch
 
+from engine.batch_search import is_out_of_memory
 from engine.capturable import make_plain
 from engine.checkpoint import Checkpoint, CheckpointError, CheckpointStore, random_states, restore_random_states
 from engine.data.bundle import DataError
@@ -109,7 +110,7 @@ class Keeper:
             with suppress(OSError):
                 self._store.save_best(self._best)
 
-    def begin(self, base_lr: float) -> Progress:
+    def begin(self, base_lr: float, steps_per_epoch: int) -> Progress:
         """Where the run stands: at its last checkpoint, with the task put into that state, or at its beginning.
 
         Raises:
@@ -119,7 +120,7 @@ class Keeper:
         checkpoint = self._store.load_last()
         if checkpoint is not None:
             self.last_step = checkpoint.step
-            return self._check_and_take(checkpoint)
+            return self._check_and_take(checkpoint, steps_per_epoch)
         progress = Progress(base_lr=base_lr)
         weights = {name: value.to("cpu", copy=True) for name, value in self._weights(copy=False).items()}
         self._beginning = Checkpoint(0, weights, deepcopy(self._state(progress, 0)))
@@ -140,16 +141,25 @@ class Keeper:
             raise CheckpointError(f"no checkpoint to go back to: {self._folder.checkpoints / 'last'} is gone")
         return self._take(checkpoint)
 
-    def _check_and_take(self, checkpoint: Checkpoint) -> Progress:
-        self._check_same_data(checkpoint)
+    def _check_and_take(self, checkpoint: Checkpoint, steps_per_epoch: int) -> Progress:
+        path = self._folder.checkpoints / "last"
         try:
+            self._check_same_data(checkpoint)
             torch.set_num_threads(checkpoint.state["threads"])  # another number adds up in another order: other bits
-            return self._take(checkpoint)
-        except (KeyError, TypeError, AttributeError) as error:
+            progress = self._take(checkpoint)
+        except (KeyError, IndexError, TypeError, AttributeError, ValueError, ArithmeticError, RuntimeError) as error:
+            if is_out_of_memory(error):
+                raise
+            reason = plain(str(error))[:300]
             raise CheckpointError(
-                f"checkpoint {self._folder.checkpoints / 'last'} is not one of this network and optimizer "
-                f"({type(error).__name__}: {error})"
+                f"checkpoint {path} is not one of this network and optimizer ({type(error).__name__}: {reason})"
             ) from None
+        if not 0 <= progress.step - progress.epoch * steps_per_epoch <= steps_per_epoch:
+            raise CheckpointError(
+                f"checkpoint {path} is of step {progress.step:,} in epoch {progress.epoch + 1:,}, which can't be with "
+                f"{steps_per_epoch:,} steps an epoch: put trainer.batch_size back to what it was"
+            )
+        return progress
 
     def _take(self, checkpoint: Checkpoint) -> Progress:
         state = checkpoint.state

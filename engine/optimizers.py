@@ -22,6 +22,8 @@ FORMS = {"fused", "foreach"}
 """Keys of a parameter group: how its update is carried out."""
 LR_RATIO = "lr_ratio"
 """Key of a parameter group: its learning rate as a share of the task's."""
+COUNTS = {"step", "mu_product"}
+"""Keys of a parameter's state: one number; everything else is of the parameter's own shape."""
 
 
 def build_optimizers(optimizer: schema.Optimizer, modules: dict[str, nn.Module]) -> dict[str, Optimizer]:
@@ -60,6 +62,10 @@ def load_state(optimizer: Optimizer, state: dict[str, Any]) -> None:
         forms = [{key: group[key] for key in FORMS & group.keys()} for group in ours]
         theirs = [{**group, **form} for group, form in zip(theirs, forms, strict=True)]
     optimizer.load_state_dict({**state, "param_groups": theirs})
+    for parameter, kept in optimizer.state.items():
+        for key, value in kept.items():  # fused updates read whatever lies behind a tensor that is too short
+            if value is not None and key not in COUNTS and getattr(value, "shape", None) != parameter.shape:
+                raise ValueError(f"{key} of a parameter is not of its shape")
 
 
 def lean_step(optimizer: Optimizer) -> Callable[[], object]:

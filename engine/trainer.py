@@ -111,7 +111,7 @@ class Trainer:
             NotFinite: the loss, or a gradient, became NaN or infinite.
             OSError: a checkpoint could not be written at the end.
         """
-        self._at = self._keeper.begin(self._config.optimizer.lr)
+        self._at = self._keeper.begin(self._config.optimizer.lr, self._steps_per_epoch)
         self._watch.set(self._at.elapsed_s)
         self._tell(announcement(self._task, self._batches, self._at, self._metric))
         if self._settings.on_nonfinite == "skip":

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import errno
+import math
 import pickle
 import random
+import re
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -127,3 +130,40 @@ def test_random_states_survive_the_disk(store: CheckpointStore) -> None:
     assert torch.equal(drawn[0], torch.rand(3))
     assert np.array_equal(drawn[1], np.random.rand(3))
     assert drawn[2] == random.random()
+
+
+@pytest.mark.parametrize(
+    "fault",
+    [
+        *({"step": step} for step in (-5, 10**30, "x", True, None)),
+        *({"epoch": epoch} for epoch in (-7, 10**30, "x")),
+        *({"threads": threads} for threads in (-3, 0, 100_000, 10**12, "x")),
+        *({"base_lr": lr} for lr in (math.nan, -5.0, "x\x1b[31m", None)),
+        *({"elapsed_s": seconds} for seconds in (-1e308, math.inf, "x")),
+        *({"best_value": value} for value in (math.nan, "x")),
+        *({"due": due} for due in ([1, 2], [[None, 0.1]], [[1, "x"]], [[0, 1e9]], None)),
+        *({"log_bytes": size} for size in (-5, 10**30, "x")),
+        *({"optimizers": states} for states in (None, {"adam": []})),
+        *(
+            {name: value}
+            for name in ("data", "task", "random")
+            for value in (None, [1])
+            if (name, value) != ("random", None)
+        ),
+        {"random": random_states(torch.device("cpu")) | {"python": [3, ["x"], None]}},
+        {"random": random_states(torch.device("cpu")) | {"numpy": ["MT19937", torch.zeros(624), 10**8, 0, 0.0]}},
+        {7: "x"},
+    ],
+    ids=str,
+)
+def test_a_state_that_can_not_be_is_refused_in_a_line_that_says_what_of_it(
+    store: CheckpointStore, tmp_path: Path, fault: dict[Any, Any]
+) -> None:
+    store.save_last(Checkpoint(3, {}, {"step": 3} | fault))
+    with pytest.raises(CheckpointError) as caught:
+        store.load_last()
+    said = re.fullmatch(
+        rf"checkpoint {tmp_path / 'last'} is damaged: its (\w+).* can't be used: Expected .*", str(caught.value)
+    )
+    assert said
+    assert said[1] in (*fault, "key")

@@ -9,17 +9,22 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
 
 import engine
 from engine import commands as cmd
 from engine import events as ev
-from engine.checkpoint import load_checkpoint
+from engine.checkpoint import CheckpointError, load_checkpoint
+from engine.data import load_data
+from engine.keeper import Keeper, Progress
 from engine.run_folder import RunFolder
 from engine.run_state import RunState
+from engine.tasks import build_task
 from engine.tasks.classification import ClassificationTask
 from tests.engine.helpers import collect, config, last_weights, make_run, recorded, same_bits, stop_at
 
@@ -174,6 +179,60 @@ async def test_a_damaged_checkpoint_fails_the_run_and_names_it(tmp_path: Path) -
     events = await collect(folder.config(), folder)
     assert isinstance(events[-1], ev.RunFailed)
     assert "checkpoints/last" in events[-1].error
+
+
+Change = Callable[[dict[str, Any]], object]
+
+
+def shorten_moments(state: dict[str, Any]) -> None:
+    state["optimizers"]["adam"]["state"][0]["exp_avg"] = torch.zeros(3)
+
+
+STRANGE: dict[str, tuple[Change, str]] = {
+    "another epoch": (lambda state: state.update(epoch=1000), "which can't be with"),
+    "an earlier epoch": (lambda state: state.update(step=state["step"] + 50), "which can't be with"),
+    "no threads": (lambda state: state.pop("threads"), "KeyError: 'threads'"),
+    "a short optimizer": (shorten_moments, "exp_avg of a parameter is not of its shape"),
+    "short random numbers": (
+        lambda state: state["random"].update(torch=torch.zeros(5, dtype=torch.uint8)),
+        "RuntimeError",
+    ),
+    "odd random numbers": (lambda state: state["random"].update(python=[3, [1, 2], None]), "ValueError"),
+    "random numbers of words": (lambda state: state["random"].update(torch="x"), "TypeError"),
+    "odd data": (lambda state: state["data"].update(train_rows=torch.zeros(2)), "RuntimeError"),
+}
+
+
+@pytest.mark.parametrize(("change", "said"), STRANGE.values(), ids=STRANGE)
+def test_a_strange_state_is_refused_in_a_line(tmp_path: Path, change: Change, said: str) -> None:
+    folder = make_run(tmp_path)
+    task = build_task(config(), load_data(config().data, 0, tmp_path), torch.device("cpu"))
+    for parameter in task.modules["model"].parameters():
+        parameter.grad = torch.ones_like(parameter)
+    task.optimizers["adam"].step()
+    keeper = Keeper(task, folder, lambda: 0)
+    keeper.save(Progress(step=13, epoch=2))
+    path = folder.checkpoints / "last" / "state.pt"
+    state = torch.load(path)
+    assert keeper.begin(0.1, 5).step == 13
+    change(state)
+    torch.save(state, path)
+    with pytest.raises(CheckpointError) as caught:
+        keeper.begin(0.1, 5)
+    assert str(caught.value).startswith(f"checkpoint {path.parent} is ")
+    assert said in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+async def test_a_checkpoint_of_an_earlier_version_is_gone_on_from(tmp_path: Path) -> None:
+    folder = make_run(tmp_path, trainer={"epochs": 40})
+    await stop_at(folder, 4)
+    path = folder.checkpoints / "last" / "state.pt"
+    state = torch.load(path)
+    for name in ("due", "log_bytes", "data"):
+        del state[name]
+    torch.save(state | {"best_value": None, "elapsed_s": 1}, path)
+    assert isinstance((await collect(folder.config(), folder))[-1], ev.RunFinished)
 
 
 async def test_a_link_that_leads_nowhere_does_not_start_the_run_anew(tmp_path: Path) -> None:
