@@ -93,14 +93,13 @@ class CheckpointStore:
         """Write a checkpoint that is kept, and resume from it too; returns its name.
 
         Raises:
-            OSError: it could not be written.
+            OSError: it could not be written, and nothing of it is left.
         """
         name = f"step-{checkpoint.step}"
         if (self._folder / name).exists():
             return self.save_last(checkpoint)
         self._folder.mkdir(exist_ok=True)
-        self._write(name, checkpoint)
-        self._point("last", name)
+        self._write_linked("last", name, checkpoint)
         return name
 
     def load_last(self) -> Checkpoint | None:
@@ -121,9 +120,17 @@ class CheckpointStore:
         while (self._folder / name).exists():  # the same step in another state: the learning rate was changed there
             again += 1
             name = f".{link}-{checkpoint.step}-{again}"
-        self._write(name, checkpoint)
-        self._point(link, name)
+        self._write_linked(link, name, checkpoint)
         return link
+
+    def _write_linked(self, link: str, name: str, checkpoint: Checkpoint) -> None:
+        try:
+            self._write(name, checkpoint)
+            self._point(link, name)
+        except BaseException:
+            if not _leads_to(self._folder / link, name):  # whole, but nobody would find it, nor give its space back
+                shutil.rmtree(self._folder / name, ignore_errors=True)
+            raise
 
     def _write(self, name: str, checkpoint: Checkpoint) -> None:
         draft = Path(tempfile.mkdtemp(prefix=".draft-", dir=self._folder))
@@ -150,6 +157,13 @@ class CheckpointStore:
         for stale in [*self._folder.glob(f".{link}-*"), *self._folder.glob(".draft-*")]:
             if stale.name != name:
                 shutil.rmtree(stale, ignore_errors=True)
+
+
+def _leads_to(link: Path, name: str) -> bool:
+    try:
+        return os.readlink(link) == name
+    except OSError:
+        return False
 
 
 def load_checkpoint(folder: Path) -> Checkpoint:

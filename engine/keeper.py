@@ -71,6 +71,11 @@ class Keeper:
         """The run's name."""
         return self._folder.name
 
+    @property
+    def fallback(self) -> str:
+        """What there is if the next checkpoint can't be written."""
+        return "the one before it stays" if self._beginning is None else "there is none yet"
+
     def save(self, progress: Progress, is_kept: bool = False, is_owed: bool = True) -> str:
         """Write a checkpoint, and the best weights first if there are new ones; returns its name.
 

@@ -391,7 +391,7 @@ class Trainer:
         try:
             name = self._keeper.save(at, is_kept=reason == "asked", is_owed=reason != "schedule")
         except OSError as error:
-            text = f"checkpoint at step {at.step:,} could not be written ({error.strerror}); the one before it stays"
+            text = f"checkpoint at step {at.step:,} could not be written ({error.strerror}); {self._keeper.fallback}"
             if reason in ("end", "signal"):
                 raise OSError(error.errno, text) from error
             self._say_line(f"{text}: {mend(error)}", "warning")

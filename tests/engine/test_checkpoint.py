@@ -7,6 +7,7 @@ import math
 import pickle
 import random
 import re
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -77,6 +78,47 @@ def test_a_failed_write_leaves_the_one_before(
         store.save_last(sample(2))
     assert sorted(path.name for path in tmp_path.iterdir()) == before
     assert load_checkpoint(tmp_path / "last").step == 1
+
+
+@pytest.mark.parametrize("save", [CheckpointStore.save_last, CheckpointStore.save_step, CheckpointStore.save_best])
+@pytest.mark.parametrize("failing", ["Path.symlink_to", "Path.replace", "_sync_folder"])
+def test_one_that_no_link_can_lead_to_is_not_left_behind(
+    store: CheckpointStore,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    save: Callable[[CheckpointStore, Checkpoint], str],
+    failing: str,
+) -> None:
+    store.save_last(sample(1))
+    store.save_best(sample(1))
+    before = {path.name for path in tmp_path.iterdir()}
+
+    def no_inode(*_: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(f"engine.checkpoint.{failing}", no_inode)
+        with pytest.raises(OSError, match="No space"):
+            save(store, sample(2))
+    assert {path.name for path in tmp_path.iterdir() if not path.name.startswith(".link-to-")} == before
+    assert load_checkpoint(tmp_path / "last").step == 1
+    save(store, sample(2))
+    assert load_checkpoint(tmp_path / ("best" if save is CheckpointStore.save_best else "last")).step == 2
+
+
+def test_one_that_a_link_leads_to_stays_whatever_fails_then(
+    store: CheckpointStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    failures = iter([False, True])
+
+    def fail_late(folder: Path) -> None:
+        if next(failures):
+            raise OSError(errno.EIO, "Input/output error")
+
+    monkeypatch.setattr(module, "_sync_folder", fail_late)
+    with pytest.raises(OSError, match="Input/output"):
+        store.save_last(sample(2))
+    assert load_checkpoint(tmp_path / "last").step == 2
 
 
 @pytest.mark.parametrize("file", ["weights.safetensors", "state.pt"])

@@ -13,7 +13,7 @@ import pytest
 
 from engine import commands as cmd
 from engine import events as ev
-from engine.checkpoint import load_checkpoint
+from engine.checkpoint import Checkpoint, CheckpointStore, load_checkpoint
 from engine.data import load_data
 from engine.run_folder import RunFolderError
 from engine.run_log import LogWriter
@@ -69,18 +69,20 @@ async def test_a_run_goes_on_after_the_disk_has_space_again(tmp_path: Path, monk
 async def test_a_checkpoint_that_fails_on_schedule_costs_a_warning(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    folder = make_run(tmp_path, trainer={"epochs": 400, "eval_every": 50, "checkpoint_every_s": 0.1})
-    failures = iter([True, True])
+    folder = make_run(tmp_path, trainer={"epochs": 400, "eval_every": 50, "checkpoint_every_s": 0.05})
+    failures, save = iter([True, False, True]), CheckpointStore.save_last
 
-    def fail_twice(folder: Path) -> None:
+    def fail_twice(store: CheckpointStore, checkpoint: Checkpoint) -> str:
         if next(failures, False):
             raise OSError(errno.ENOSPC, "No space left on device")
+        return save(store, checkpoint)
 
-    monkeypatch.setattr("engine.checkpoint._sync_folder", fail_twice)
+    monkeypatch.setattr(CheckpointStore, "save_last", fail_twice)
     events = await collect(folder.config(), folder)
     warnings = [event.text for event in events if isinstance(event, ev.LineLogged)]
     assert len(warnings) == 2
-    assert "could not be written (No space left on device); the one before it stays" in warnings[0]
+    assert "could not be written (No space left on device); there is none yet" in warnings[0]
+    assert "could not be written (No space left on device); the one before it stays" in warnings[1]
     assert isinstance(events[-1], ev.RunFinished)
 
 
