@@ -17,6 +17,7 @@ from engine.run_summary import status_of
 from engine.schema.fields import SECTIONS
 from engine.text import plain
 from tui.errors import CommandError
+from tui.last_resort import last_resort
 
 ANSWER_WITHIN_S = 10.0
 LOOK_EVERY_S = 0.05
@@ -171,9 +172,10 @@ def ask_engine(
             raise CommandError(f"run '{name}': {plain(event.text)}", exit_code=1)
         if isinstance(event, ev.ENDINGS):
             raise CommandError(f"run '{name}' ended at step {event.step:,} before it could answer", exit_code=1)
+    way_out = last_resort(run.folder) if isinstance(command, cmd.Stop) else ""
     raise CommandError(
         f"run '{name}' has not answered within {ANSWER_WITHIN_S:g} s; it will when its present step is done, "
-        f"if its engine is well: dltui show {name}",
+        f"if its engine is well: dltui show {name}{way_out and f'; {way_out}'}",
         exit_code=1,
     )
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import socket
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -130,6 +132,21 @@ def test_an_engine_that_does_not_answer_is_told_of(
     lock.release()
     assert done.status == 1
     assert done.err.startswith("dltui: run 'live' has not answered within 0.3 s; it will when its present step is done")
+    assert "kill" not in done.err
+
+
+def test_of_an_engine_that_does_not_stop_it_is_said_how_to_end_it(
+    dltui: Dltui, live: RunFolder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(steer, "ANSWER_WITHIN_S", 0.3)
+    lock = live.lock()
+    done = dltui("stop", "live")
+    lock.release()
+    assert done.status == 1
+    host = socket.gethostname()
+    assert done.err.endswith(
+        f"; if it never does, end it on {host}: kill -9 {os.getpid()} (the last checkpoint stays)\n"
+    )
 
 
 def test_an_engine_that_is_only_just_starting_is_waited_for(dltui: Dltui) -> None:

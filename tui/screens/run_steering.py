@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from engine import commands as cmd
 from engine.run_folder import RunFolderError
 from engine.text import plain
+from tui.last_resort import last_resort
 from tui.run_follower import RunFollower
 from tui.screens import run_asks
 from tui.screens.run_asks import ANSWER_WITHIN_S, Ask
@@ -60,5 +62,6 @@ class Steering:
             if self._clock() - ask.asked_at <= ANSWER_WITHIN_S:
                 self._asks.append(ask)
             else:
-                warnings.append(f"no answer from the engine yet ({ask.word})")
+                way_out = last_resort(follower.folder) if isinstance(ask.command, cmd.Stop) else ""
+                warnings.append(f"no answer from the engine yet ({ask.word}){way_out and f'; {way_out}'}")
         return warnings
