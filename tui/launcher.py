@@ -56,8 +56,11 @@ class Launcher:
         with suppress(OSError):
             self._warm = _start("--warm", stdin=subprocess.PIPE)
 
-    def spawn(self, folder: RunFolder) -> None:
+    def spawn(self, folder: RunFolder) -> int:
         """Have `folder` trained, by the warm host if there is one; it goes on when this process ends.
+
+        Returns:
+            The host's pid.
 
         Raises:
             OSError: no process could be started.
@@ -70,6 +73,7 @@ class Launcher:
         self._spawned.append(_Spawned(folder, process, log_bytes, was_warm))
         if self._keeps_warm:
             self.warm_up()
+        return process.pid
 
     def training(self) -> list[RunFolder]:
         """Runs whose hosts were started here and live."""

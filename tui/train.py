@@ -9,6 +9,7 @@ import time
 from argparse import Namespace
 from collections.abc import Mapping
 from contextlib import suppress
+from math import isclose
 from pathlib import Path
 from typing import Any, NamedTuple, Protocol
 
@@ -16,7 +17,9 @@ import tomlkit
 
 from engine import events as ev
 from engine.places import data_dir, expanded
+from engine.rows import HistoryItem
 from engine.run_folder import RunFolder, RunFolderError, create_run, find_run
+from engine.run_log import LogReader
 from engine.run_report import report
 from engine.run_state import RunState
 from engine.run_summary import status_of
@@ -36,6 +39,8 @@ from tui.steer import standing
 from tui.torch_door import importing_torch
 
 STARTS_WITHIN_S = 120.0
+RATE_WITHIN_S = 10.0
+"""A learning rate that was asked for is set before the first step."""
 LOOK_EVERY_S = 0.05
 
 
@@ -81,12 +86,12 @@ def resume(args: Namespace) -> int:
     if status == "finished":
         raise CommandError(standing(folder, state, status))
     if holder := folder.holder():
-        raise CommandError(f"run '{folder.name}' is being trained by {holder}; to see it: dltui attach {folder.name}")
+        raise _held(folder, holder)
     folder.config()  # a damaged configuration is better told of before torch is imported
     folder.ask_to_resume(args.lr)
     if args.detach:
         try:
-            return _train_detached(folder, args.json)
+            return _train_detached(folder, args.json, args.lr)
         except _NoProcess as error:
             raise CommandError(f"no process can be started to train in: {error}", 1) from None
     return _import_engine(folder.name)(folder, args.json)
@@ -181,23 +186,51 @@ class _NoProcess(Exception):
     """The system refused to start a host."""
 
 
-def _train_detached(folder: RunFolder, as_json: bool) -> int:
-    """Start a host for the run and wait until it has begun, or say why it has not."""
+def _held(folder: RunFolder, holder: str) -> CommandError:
+    name = plain(folder.name)
+    return CommandError(f"run '{name}' is being trained by {holder}; to see it: dltui attach {name}")
+
+
+def _train_detached(folder: RunFolder, as_json: bool, lr: float | None = None) -> int:
+    """Start a host for the run and wait until it has begun, at `lr` if that was asked for; or say why it has not."""
     _say_starting(folder.name)
     reader, state = folder.read_history(), RunState()
     state.apply_all(reader.read_all())
     launcher = Launcher()
     try:
-        launcher.spawn(folder)
+        pid = launcher.spawn(folder)
     except OSError as error:
         raise _NoProcess(error.strerror) from None
+    _wait_until_begun(folder, reader, state, launcher, pid)
+    if lr is not None:
+        _check_rate(folder, reader, state, lr)
+    return _tell_started(folder, state, as_json)
+
+
+def _wait_until_begun(
+    folder: RunFolder, reader: LogReader[HistoryItem], state: RunState, launcher: Launcher, pid: int
+) -> None:
+    """Read on until host `pid` has begun to train, or has ended the run.
+
+    Raises:
+        CommandError: it died first, another one trains the run, or nothing has happened for long.
+    """
     deadline_s = time.monotonic() + STARTS_WITHIN_S
+    has_begun, other = False, ""
     while time.monotonic() < deadline_s:
+        lives = bool(launcher.training())
         for event in reader.read():
             state.apply(event)
-            if isinstance(event, (ev.RunStarted, *ev.ENDINGS)):
-                return _tell_started(folder, state, as_json)
+            if isinstance(event, ev.RunStarted):
+                other = "" if event.pid == pid else f"pid {event.pid} on {plain(event.host)}"
+            has_begun |= isinstance(event, (ev.RunStarted, *ev.ENDINGS)) and not other
+        if has_begun:
+            return
+        if other and not lives:  # of two that were started at the same time this one came second
+            raise _held(folder, other)
         if deaths := launcher.deaths():
+            if holder := folder.holder():
+                raise _held(folder, holder)
             raise CommandError(f"run '{folder.name}' has not started: {deaths[0].reason}", 1)
         time.sleep(LOOK_EVERY_S)
     raise CommandError(
@@ -205,6 +238,25 @@ def _train_detached(folder: RunFolder, as_json: bool) -> int:
         f"{plain(str(folder.path / 'console.log'))}",
         1,
     )
+
+
+def _check_rate(folder: RunFolder, reader: LogReader[HistoryItem], state: RunState, lr: float) -> None:
+    """See that a run goes on at `lr`, as was asked.
+
+    Raises:
+        CommandError: somebody else's word came after that.
+    """
+    deadline_s = time.monotonic() + RATE_WITHIN_S
+    while state.ending is None and not (state.base_lr and isclose(state.base_lr, lr, rel_tol=1e-5)):
+        if time.monotonic() > deadline_s:
+            name = plain(folder.name)
+            raise CommandError(
+                f"run '{name}' goes on, but not at optimizer.lr {lr:g}: somebody else asked for something else at the "
+                f"same time; to change it: dltui set {name} optimizer.lr={lr:g}",
+                1,
+            )
+        time.sleep(LOOK_EVERY_S)
+        state.apply_all(reader.read())
 
 
 def _tell_started(folder: RunFolder, state: RunState, as_json: bool) -> int:

@@ -17,12 +17,12 @@ from engine.data import DataError, mnist
 from engine.data.download import Download
 from engine.places import data_dir, runs_dir
 from engine.run_folder import RunFolder, RunLocked, create_run
-from tests.cli.conftest import Dltui, make_run
+from tests.cli.conftest import Dltui, make_run, record
 from tests.engine.test_run_state import logged, started
 from tui import train
 from tui.cli import main
 from tui.errors import CommandError
-from tui.launcher import Launcher
+from tui.launcher import HostDeath, Launcher
 
 Refused = Callable[..., str]
 
@@ -322,6 +322,49 @@ def test_a_run_that_has_ended_or_is_held_is_not_resumed(refused: Refused) -> Non
     lock = held.lock()
     assert "run 'held' is being trained by pid " in refused("resume", "held")
     lock.release()
+
+
+class StandIn:
+    """A launcher whose host writes `told` into the log and, if it is `over`, is gone then."""
+
+    def __init__(self, *told: ev.AnyEvent, over: bool = False) -> None:
+        self.told, self.over, self.folder = told, over, RunFolder(runs_dir())
+
+    def spawn(self, folder: RunFolder) -> int:
+        self.folder = folder
+        record(folder, *self.told)
+        return 8
+
+    def training(self) -> list[RunFolder]:
+        return [] if self.over else [self.folder]
+
+    def deaths(self) -> list[HostDeath]:
+        return []
+
+
+def test_of_two_that_resume_a_run_at_the_same_time_one_is_refused(
+    dltui: Dltui, refused: Refused, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    make_run("one", started(), logged(1))
+    monkeypatch.setattr(train, "Launcher", lambda: StandIn(started(1, pid=7, host="box"), over=True))
+    told = refused("resume", "one", "--detach")
+    assert told == "run 'one' is being trained by pid 7 on box; to see it: dltui attach one"
+    monkeypatch.setattr(train, "Launcher", lambda: StandIn(started(1, pid=8), over=True))
+    assert dltui("resume", "one", "--detach").out == "one\n"
+
+
+def test_a_rate_that_was_asked_for_at_the_same_time_as_another_is_told_of(
+    dltui: Dltui, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    make_run("one", started(), logged(1))
+    monkeypatch.setattr(train, "RATE_WITHIN_S", 0.1)
+    at_rate = StandIn(started(1, pid=8), ev.LearningRateChanged(step=1, old=0.1, new=0.5))
+    monkeypatch.setattr(train, "Launcher", lambda: at_rate)
+    assert dltui("resume", "one", "--detach", "--lr", "0.5").out == "one\n"
+    done = dltui("resume", "one", "--detach", "--lr", "0.25")
+    assert (done.status, done.out) == (1, "")
+    assert done.err.startswith("dltui: run 'one' goes on, but not at optimizer.lr 0.25: somebody else asked for ")
+    assert done.err.endswith("; to change it: dltui set one optimizer.lr=0.25\n")
 
 
 def test_a_damaged_configuration_is_not_resumed(refused: Refused) -> None:

@@ -132,11 +132,12 @@ class FakeLauncher:
     def warm_up(self) -> None:
         """Nothing to warm."""
 
-    def spawn(self, folder: RunFolder) -> None:
+    def spawn(self, folder: RunFolder) -> int:
         """Note what was to be trained."""
         if self.refusal is not None:
             raise self.refusal
         self.spawned.append(folder.path)
+        return 1
 
     def training(self) -> list[RunFolder]:
         """Nothing is."""
