@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from rich.text import Text
-from textual.app import SystemCommand
+from textual.app import SuspendNotSupported, SystemCommand
 from textual.binding import Binding, BindingType
 from textual.css.query import NoMatches
 from textual.screen import Screen
@@ -24,6 +24,7 @@ from textual.worker import WorkerFailed
 from engine.run_folder import RunFolder, RunFolderError, create_run
 from engine.text import plain
 from tui.color_depth import depth_of
+from tui.job_control import stop_this_job
 from tui.key_order import KeysInOrder
 from tui.launcher import Launcher
 from tui.parting import parting_words
@@ -261,6 +262,11 @@ class DltuiApp(KeysInOrder):
             self.notify("Copied. Ctrl+C again quits; runs go on.", timeout=3)
         else:
             self.run_worker(self.action_quit())
+
+    def action_suspend_process(self) -> None:
+        """Give the terminal back to the shell until `fg`, also where make or a script stands between the two."""
+        with suppress(SuspendNotSupported), self.suspend():
+            stop_this_job()
 
     async def action_quit(self) -> None:
         """Leave; say which runs go on without us."""
