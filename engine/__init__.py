@@ -17,14 +17,24 @@ if TYPE_CHECKING:
 __all__ = ["run"]
 
 
-def run(config: RunConfig, folder: Path | None = None, data_dir: Path | None = None) -> AsyncIterator[Event]:
+def run(
+    config: RunConfig, folder: Path | str | None = None, data_dir: Path | str | None = None
+) -> AsyncIterator[Event]:
     """Train `config` in a worker thread of this process and yield its events, ending with how the run ended.
 
     Args:
         config: A validated configuration.
-        folder: An existing run folder to record into; without it a temporary one is used and removed at the end.
-        data_dir: Where data sets lie; the user's data folder if absent.
-    """
-    from engine.session import stream  # torch is imported here, not before
+        folder: Where the run is kept. One that is empty or not there is made into a run's folder; a run of this
+            configuration that is there goes on. Without it a temporary one is used and removed at the end.
+        data_dir: Where data sets lie; the folder the run was made with, or the user's data folder, if absent.
 
-    return stream(config, folder, data_dir)
+    Raises:
+        RunFolderError: by the first step of the iteration, if `folder` holds another run or none that can be trained.
+    """
+    from engine.headless import stream  # torch is imported here, not before
+
+    return stream(config, _absolute(folder), _absolute(data_dir))
+
+
+def _absolute(path: Path | str | None) -> Path | None:
+    return None if path is None else Path(path).absolute()

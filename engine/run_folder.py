@@ -8,7 +8,7 @@ import re
 import shutil
 import tempfile
 from collections.abc import Iterator
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -196,21 +196,41 @@ def create_run(runs: Path, config: RunConfig, data: Path, name: str = "") -> Run
         raise RunFolderError(
             f"'{plain(name)[:80]}' is no name for a run: use letters, digits, '.', '_' and '-', at most 80"
         )
+    with _drafted(runs, config, data) as draft:
+        return RunFolder(_publish(draft, runs, name, config.preset or config.data.kind))
+
+
+def furnish_run(folder: Path, config: RunConfig, data: Path) -> RunFolder:
+    """Make the empty `folder` a run's.
+
+    Raises:
+        RunFolderError: it can't be written.
+    """
+    with _drafted(folder, config, data) as draft:
+        for path in list(draft.iterdir()):
+            path.rename(folder / path.name)
+    return RunFolder(folder)
+
+
+@contextmanager
+def _drafted(within: Path, config: RunConfig, data: Path) -> Iterator[Path]:
+    """A new run's files in a hidden folder, which is gone afterwards."""
     content = config_toml(config, data)
     draft: Path | None = None
     try:
-        runs.mkdir(parents=True, exist_ok=True)
-        draft = Path(tempfile.mkdtemp(prefix=".new-", dir=runs))
+        within.mkdir(parents=True, exist_ok=True)
+        draft = Path(tempfile.mkdtemp(prefix=".new-", dir=within))
         draft.chmod(0o755)
         for folder in ("checkpoints", "figures"):
             (draft / folder).mkdir()
         (draft / "config.toml").write_bytes(content)
         for file in ("events.jsonl", "commands.jsonl", "console.log"):
             (draft / file).touch()
-        return RunFolder(_publish(draft, runs, name, config.preset or config.data.kind))
+        yield draft
     except OSError as error:
         raise RunFolderError(
-            f"can't make a run in {plain(str(runs))}: {error.strerror}; choose another folder with --runs or DLTUI_RUNS"
+            f"can't make a run in {plain(str(within))}: {error.strerror}; choose another folder with --runs or "
+            "DLTUI_RUNS"
         ) from None
     finally:
         if draft is not None:

@@ -5,10 +5,9 @@ from __future__ import annotations
 import asyncio
 import errno
 import os
-import tempfile
 import threading
 from collections import deque
-from collections.abc import AsyncGenerator, AsyncIterator, Iterable, Sequence
+from collections.abc import AsyncGenerator, Iterable, Sequence
 from contextlib import suppress
 from pathlib import Path
 
@@ -22,11 +21,9 @@ from engine.event_lines import lines_of
 from engine.gauges import MachineGauges
 from engine.inbox import Inbox
 from engine.own_file import check_own_folder, open_own
-from engine.places import data_dir as default_data_dir
-from engine.run_folder import RunFolder, RunFolderError, create_run
+from engine.run_folder import RunFolder, RunFolderError
 from engine.run_log import LogWriter
 from engine.run_state import RunState
-from engine.schema import RunConfig
 from engine.worker import Worker
 
 COMMANDS_EVERY_S = 0.05
@@ -298,18 +295,3 @@ def _log_failure(folder: RunFolder, error: OSError, step: int) -> ev.RunFailed:
     if isinstance(error, FileNotFoundError):
         cure = "training has stopped, since nothing of it could be kept"
     return ev.RunFailed(step=step, error=f"can't write {folder.path / 'events.jsonl'}: {error.strerror}", cure=cure)
-
-
-async def stream(config: RunConfig, folder: Path | None, data_dir: Path | None) -> AsyncIterator[ev.AnyEvent]:
-    """See `engine.run`."""
-    with tempfile.TemporaryDirectory(prefix="dltui-") as temporary:
-        if folder is None:
-            run_folder = create_run(Path(temporary), config, data_dir or default_data_dir())
-        else:
-            run_folder = RunFolder(folder)
-        events = Session(run_folder).events()
-        try:
-            async for event in events:
-                yield event
-        finally:
-            await events.aclose()

@@ -1,4 +1,4 @@
-"""The README's example of a user's own network and data, trained as the README says."""
+"""The README's examples, trained as the README says."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import json
 import os
 import re
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -55,3 +56,15 @@ def test_the_readmes_example_trains_in_the_background_from_another_folder(exampl
     assert shown["state"] == "finished"
     layers = json.loads(dltui(Path("/"), "show", "r", "--layers", "--json"))
     assert layers["parameters"] == 3 * 8 + 9 * 2
+
+
+def test_the_readmes_python_trains_without_a_screen_and_knows_the_run_again(tmp_path: Path) -> None:
+    section = README.read_text("utf-8").partition("## The first five minutes")[2].partition("\n## ")[0]
+    (python,) = re.findall(r"```python\n(.*?)```", section, re.DOTALL)
+    command = [sys.executable, "-c", python]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=120, env=os.environ)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.splitlines()[-1].startswith("RunFinished(")
+    assert RunFolder(tmp_path / "runs" / "from-python").config().optimizer.lr == 0.003
+    again = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=120, env=os.environ)
+    assert again.stderr.splitlines()[-1].startswith("engine.run_errors.RunFolderError: run 'from-python' is finished")

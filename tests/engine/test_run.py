@@ -11,7 +11,7 @@ import engine
 from engine import events as ev
 from engine.checkpoint import load_checkpoint
 from engine.data import load_data
-from engine.run_folder import RunFolder, RunFolderError
+from engine.run_folder import RunFolderError
 from engine.run_state import RunState
 from tests.engine.helpers import collect, config, make_run, recorded
 
@@ -168,11 +168,6 @@ def test_importing_the_engine_does_not_import_torch(run_python: object) -> None:
     assert (
         run_python("import sys, engine, engine.run_state, engine.run_folder; print('torch' in sys.modules)") == "False"
     )
-
-
-async def test_a_run_folder_that_is_gone_is_named(tmp_path: Path) -> None:
-    with pytest.raises(RunFolderError, match=r"config\.toml"):
-        await collect(config(), RunFolder(tmp_path / "gone"))
 
 
 async def test_what_the_engine_logs_while_it_loads_is_told(monkeypatch: pytest.MonkeyPatch) -> None:

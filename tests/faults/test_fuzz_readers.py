@@ -23,7 +23,6 @@ from engine.run_state import RunState
 from engine.run_summary import summarize
 from engine.text import plain
 from presets import PresetError, load_preset
-from tests.engine.helpers import config as spiral
 from tests.engine.helpers import make_run
 from tests.faults.absurd import events
 from tests.faults.drawn import draw_all
@@ -47,7 +46,7 @@ def real(tmp_path_factory: pytest.TempPathFactory) -> RunFolder:
     folder = make_run(tmp_path_factory.mktemp("real"), trainer={"epochs": 3, "log_every": 1})
 
     async def train() -> None:
-        async for _ in engine.run(spiral(), folder.path):
+        async for _ in engine.run(folder.config(), folder.path):
             pass
 
     asyncio.run(train())
