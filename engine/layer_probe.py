@@ -11,6 +11,7 @@ import gc
 import json
 import os
 import sys
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +28,7 @@ from engine.module_layers import module_layers
 from engine.schema import DataFacts, RunConfig, validate
 from engine.schema.custom import CustomModel
 from engine.schema.layers import Layer
+from engine.schema.model_base import ModelSection
 from engine.worker import seed_everything
 
 
@@ -42,14 +44,14 @@ def layers_of(config: RunConfig, data_dir: Path) -> list[Layer]:
     if data is None:
         data = load_data(config.data, config.trainer.seed, data_dir)
     check_fit(config, data)
-    if not isinstance(config.model, CustomModel):
+    if type(config.model).layers not in (ModelSection.layers, CustomModel.layers):
         layers = config.model.layers(loaded_facts(config, data))
         if layers is None:
             shape = " x ".join(map(str, data.input_shape))
             raise DataError(f"model '{config.model.kind}' can't be made for samples of shape {shape}")
         return layers
     module = build_model(config.model, data)
-    with told_as_users(said(config.model.target)):
+    with told_as_users(said(config.model.target)) if isinstance(config.model, CustomModel) else nullcontext():
         return module_layers(module, samples_of(data))
 
 

@@ -153,9 +153,13 @@ def load_presets() -> tuple[list[Preset], list[PresetError]]:
     (paths, more), budget = _listed(), _Budget(LISTED_BYTES)
     for path in paths.values():
         try:
-            presets.append(_load(path, budget))
+            preset = _load(path, budget)
+            preset.config.parameter_count()
+            presets.append(preset)
         except PresetError as error:
             errors.append(error)
+        except Exception as error:  # a fault in what describes its data or model must not take the others along
+            errors.append(PresetError(f"{_shown(path)}: {type(error).__name__}: {plain(str(error))[:300]}"))
     if more:
         listed = f"has more than the {LISTED} presets that are listed: {more} others can be used by name only"
         errors.append(PresetError(f"{_shown(user_presets_dir())}: {listed}"))

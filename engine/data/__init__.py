@@ -6,6 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from engine.complete import check_complete
 from engine.data.bundle import DataBundle, DataError, Split
 from engine.data.bundled import load_breast_cancer, load_digits
 from engine.data.cifar10 import load_cifar10
@@ -43,6 +44,7 @@ _LOADERS: dict[str, Callable[[Any, int, Path], DataBundle]] = {
     "hello": load_hello,
     "custom": load_custom,
 }
+check_complete("data", _LOADERS, "_LOADERS in engine/data/__init__.py")
 
 
 def load_data(data: Data, seed: int, data_dir: Path) -> DataBundle:

@@ -7,6 +7,7 @@ from typing import Any
 
 from torch import nn
 
+from engine.complete import check_complete
 from engine.data.bundle import DataBundle
 from engine.models.cnn import build_cnn
 from engine.models.custom import build_custom
@@ -26,6 +27,7 @@ _BUILDERS: dict[str, Callable[[Any, DataBundle], nn.Module]] = {
     "rnn": build_rnn,
     "custom": build_custom,
 }
+check_complete("model", _BUILDERS, "_BUILDERS in engine/models/__init__.py", elsewhere={"dcgan"})  # which takes two
 
 
 def build_model(model: Model, data: DataBundle) -> nn.Module:

@@ -29,11 +29,14 @@ class ModelSection(Section):
     """Kinds of the tasks that can train it."""
 
     def layers(self, facts: DataFacts) -> list[Layer] | None:
-        """Its layers in the order of the forward pass; None while the shape of the data is unknown."""
-        raise NotImplementedError
+        """Its layers in the order of the forward pass; None while the shape of the data is unknown.
+
+        A model that does not say so has its network built by whoever wants to see its layers, and is counted by none.
+        """
+        return None
 
     def parameter_count(self, facts: DataFacts) -> int | None:
-        """How many numbers training adjusts; None while the shape of the data is unknown."""
+        """How many numbers training adjusts; None where its layers are not known."""
         layers = self.layers(facts)
         return None if layers is None else sum(layer.parameters for layer in layers)
 

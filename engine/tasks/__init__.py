@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import torch
 
+from engine.complete import check_complete
 from engine.data.bundle import DataBundle
 from engine.fit import check_fit
 from engine.schema import RunConfig
@@ -27,6 +28,7 @@ _TASKS: dict[str, type[Task]] = {
     "token-classification": TokenClassificationTask,
     "gan": GanTask,
 }
+check_complete("task", _TASKS, "_TASKS in engine/tasks/__init__.py")
 
 
 def build_task(config: RunConfig, data: DataBundle, device: torch.device) -> Task:

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from engine.places import user_presets_dir
+from engine.schema.text_model import Lstm
 from engine.toml_text import LIMIT_BYTES
 from presets import PresetError, load_preset, load_presets, preset_titles, save_preset
 from presets.loader import EXTENDS_LIMIT, SHIPPED
@@ -272,3 +273,15 @@ def test_titles_of_files_that_are_none_are_left_out() -> None:
         (folder / f"{name}.toml").write_text(text)
     own = [(title.name, title.title, title.group) for title in preset_titles() if title.is_users]
     assert own == [("a", "A", ""), ("b", "B", ""), ("kind", "K", "")]
+
+
+def test_a_fault_in_one_kind_of_model_takes_no_other_preset_along(monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(*arguments: object) -> None:
+        raise ZeroDivisionError("no layers\n\x1b[31m")
+
+    before, _ = load_presets()
+    monkeypatch.setattr(Lstm, "layers", fail)
+    presets, errors = load_presets()
+    assert [preset.name for preset in before if preset.config.model.kind != "lstm"] == [one.name for one in presets]
+    (message,) = map(str, errors)
+    assert message.endswith("imdb-lstm.toml: ZeroDivisionError: no layers \N{REPLACEMENT CHARACTER}[31m")
