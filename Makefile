@@ -17,7 +17,9 @@ help: ## show this
 	@sed -n 's/^\([a-z]*\):.*## /  make \1  	/p' Makefile
 
 run: $(VENV)/.installed ## set dltui up and open it; without a terminal: train spiral-relu and print the result
-	@if [ -t 0 ] && [ -t 1 ]; then $(BIN)/dltui; else $(BIN)/dltui train spiral-relu; fi
+	@if [ -t 0 ] && [ -t 1 ]; then $(BIN)/dltui; else $(BIN)/dltui train spiral-relu; fi; status=$$?; \
+		command -v dltui >/dev/null || echo "the command is $(BIN)/dltui; to call it dltui: . $(BIN)/activate" >&2; \
+		exit $$status
 
 test: $(VENV)/.installed-dev ## run every check and test
 	$(BIN)/ruff check .

@@ -7,6 +7,8 @@ import subprocess
 import tomllib
 from pathlib import Path
 
+import pytest
+
 ROOT = Path(__file__).resolve().parents[1]
 LEFT_TO_THE_REGISTRY = re.compile(r"torch(vision)?$|triton|nvidia-(?!ml-py)|cuda-")
 
@@ -39,6 +41,26 @@ def test_make_help_lists_its_targets() -> None:
         ["make", "--silent", "--no-print-directory", "help"], cwd=ROOT, capture_output=True, text=True, check=True
     ).stdout
     assert [line.split()[1] for line in listed.splitlines()] == ["help", "run", "test", "torture", "bench", "clean"]
+
+
+@pytest.mark.parametrize("is_on_path", [False, True])
+@pytest.mark.parametrize("status", [0, 3])
+def test_make_run_says_what_the_command_is_where_nobody_could_guess(
+    is_on_path: bool, status: int, tmp_path: Path
+) -> None:
+    command = tmp_path / "bin" / "dltui"
+    command.parent.mkdir()
+    command.write_text(f'#!/bin/sh\necho "$@"\nexit {status}\n')
+    command.chmod(0o755)
+    (tmp_path / ".installed").touch()
+    path = f"{command.parent}:/usr/bin:/bin" if is_on_path else "/usr/bin:/bin"
+    done = subprocess.run(
+        ["make", "--silent", "run", f"VENV={tmp_path}"], cwd=ROOT, capture_output=True, text=True, env={"PATH": path}
+    )
+    assert done.stdout == "train spiral-relu\n"
+    told = f"the command is {command}; to call it dltui: . {command.with_name('activate')}"
+    assert (told in done.stderr) is not is_on_path
+    assert (done.returncode != 0) is bool(status)
 
 
 def test_shell_scripts_are_sound_and_may_be_run() -> None:
