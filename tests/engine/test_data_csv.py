@@ -11,7 +11,7 @@ import torch
 
 from engine import csv_shape as shapes
 from engine.csv_shape import csv_shape
-from engine.data import DataBundle, DataError
+from engine.data import DataBundle, DataError, load_data
 from engine.data.csv_table import load_csv
 from engine.schema import validate
 from engine.schema.data import Csv
@@ -98,6 +98,26 @@ def test_a_fault_is_named_where_it_stands(tmp_path: Path, content: str | bytes, 
     assert says in str(caught.value)
     assert "t.csv" in str(caught.value)
     assert "\n" not in str(caught.value)
+
+
+def test_a_path_that_is_meant_from_the_current_folder_is_told_of(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "here").mkdir()
+    (tmp_path / "here" / "bin.csv").write_text(ROWS)
+    monkeypatch.chdir(tmp_path / "here")
+    told = (
+        f"is not there: .*; relative paths start at the data folder; the one here is --data.path {Path.cwd()}/bin.csv$"
+    )
+    for named in ("./bin.csv", "bin.csv", "../here/bin.csv"):
+        with pytest.raises(DataError, match=told):
+            load_data(Csv(path=named), 0, tmp_path / "data")
+    with pytest.raises(DataError, match=r"gone\.csv is not there: set data\.path to a \.csv or \.csv\.gz file$"):
+        load_data(Csv(path="gone.csv"), 0, tmp_path / "data")
+    (tmp_path / "data").mkdir()
+    (tmp_path / "data" / "bin.csv").touch()
+    with pytest.raises(DataError, match=r"is empty: it needs rows of numbers$"):
+        load_data(Csv(path="bin.csv"), 0, tmp_path / "data")
 
 
 def test_a_missing_damaged_or_strange_file_is_named(tmp_path: Path) -> None:
