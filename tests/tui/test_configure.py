@@ -183,6 +183,8 @@ async def test_reset_brings_back_the_presets_value(app: DltuiApp) -> None:
         await press(pilot, "ctrl+r")
         assert field_of(pilot, "optimizer.lr").text == "0.001"
         assert field_of(pilot, "optimizer.lr").was is None
+        await press(pilot, "7")  # as into any field that one comes to
+        assert field_of(pilot, "optimizer.lr").text == "7"
 
 
 async def test_reset_all_brings_back_kinds_too(app: DltuiApp) -> None:

@@ -94,7 +94,7 @@ class FormField(Widget):
         self._told = text
         self.editor.value = text
         if isinstance(self.editor, Input):
-            self.editor.action_end()
+            self.editor.select_all() if self.editor.has_focus else self.editor.action_end()
 
     def render(self) -> Content:
         """Mark, name, unit; the message below it."""
