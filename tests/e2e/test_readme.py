@@ -5,26 +5,34 @@ from __future__ import annotations
 import json
 import os
 import re
+import shlex
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+from PIL import Image
 
 from engine.places import runs_dir
 from engine.run_folder import RunFolder
 from tests.e2e.processes import DLTUI, wait_until
 
 README = Path(__file__).resolve().parents[2] / "README.md"
+ONE = ("--epochs", "1", "--threads", "1", "--device", "cpu")
 FEW = ("--epochs", "4", "--threads", "1", "--device", "cpu")
+
+
+def section(title: str) -> str:
+    """The README's text below a heading."""
+    return README.read_text("utf-8").partition(f"\n## {title}\n")[2].partition("\n## ")[0]
 
 
 @pytest.fixture
 def example(tmp_path: Path) -> Path:
     """A folder with the files that the README shows."""
-    section = README.read_text("utf-8").partition("## Your own network and data")[2].partition("\n## ")[0]
-    (python,) = re.findall(r"```python\n(.*?)```", section, re.DOTALL)
-    (toml,) = re.findall(r"```toml\n(.*?)```", section, re.DOTALL)
+    text = section("Your own network and data")
+    (python,) = re.findall(r"```python\n(.*?)```", text, re.DOTALL)
+    (toml,) = re.findall(r"```toml\n(.*?)```", text, re.DOTALL)
     folder = tmp_path / "mine"
     folder.mkdir()
     (folder / "my_net.py").write_text(python)
@@ -58,9 +66,33 @@ def test_the_readmes_example_trains_in_the_background_from_another_folder(exampl
     assert layers["parameters"] == 3 * 8 + 9 * 2
 
 
+@pytest.fixture
+def own_data(tmp_path: Path) -> Path:
+    """A folder with the files that the README's commands name."""
+    rows = range(30)
+    (tmp_path / "table.csv").write_text("a,b,y\n" + "".join(f"{row},{row % 7},{row % 2}\n" for row in rows))
+    (tmp_path / "prices.csv").write_text("".join(f"{row},{row % 7},{row / 2}\n" for row in rows))
+    (tmp_path / "reviews.tsv").write_text("".join(f"{'good' if row % 2 else 'bad'}\tfilm {row}\n" for row in rows))
+    for place in ("train/ants", "train/bees", "val/ants", "val/bees"):
+        (tmp_path / "pictures" / place).mkdir(parents=True)
+        for row in range(4):
+            Image.new("RGB", (40, 50), (60 * row, 9, 9)).save(tmp_path / "pictures" / place / f"{row}.png")
+    (python,) = re.findall(r"```python\n(.*?)```", section("Your own network and data"), re.DOTALL)
+    (tmp_path / "my_net.py").write_text(python)
+    return tmp_path
+
+
+def test_the_readmes_commands_train_on_data_of_ones_own(own_data: Path) -> None:
+    (commands,) = re.findall(r"```sh\n(.*?)```", section("Your own data"), re.DOTALL)
+    lines = [shlex.split(line.replace("/path/to", str(own_data))) for line in commands.splitlines()]
+    assert len(lines) == 5
+    for name, *argv in lines:
+        assert name == "dltui"
+        assert json.loads(dltui(own_data, *argv, *ONE, "--json").splitlines()[-1])["state"] == "finished"
+
+
 def test_the_readmes_python_trains_without_a_screen_and_knows_the_run_again(tmp_path: Path) -> None:
-    section = README.read_text("utf-8").partition("## The first five minutes")[2].partition("\n## ")[0]
-    (python,) = re.findall(r"```python\n(.*?)```", section, re.DOTALL)
+    (python,) = re.findall(r"```python\n(.*?)```", section("The first five minutes"), re.DOTALL)
     command = [sys.executable, "-c", python]
     done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=120, env=os.environ)
     assert done.returncode == 0, done.stderr
