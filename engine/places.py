@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import os
+from contextlib import suppress
 from pathlib import Path
 
 import platformdirs
+
+from engine.text import plain
 
 
 def runs_dir() -> Path:
@@ -21,6 +24,16 @@ def data_dir() -> Path:
 def user_presets_dir() -> Path:
     """Where a user's own presets are kept: `DLTUI_PRESETS`, else below the platform's configuration folder."""
     return _from_environment("DLTUI_PRESETS") or platformdirs.user_config_path("dltui") / "presets"
+
+
+def found_here(field: str, named: str, data_dir: Path) -> str:
+    """What to write into `field`, dotted, where the relative path `named` leads nowhere from the data folder, but
+    somewhere from the current one; empty where it doesn't."""
+    with suppress(OSError, ValueError):
+        here = Path(named).resolve()
+        if named and here.exists() and not (data_dir / expanded(named)).exists():
+            return f"relative paths start at the data folder; the one here is --{field} {plain(str(here))}"
+    return ""
 
 
 def _from_environment(name: str) -> Path | None:

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Literal, NamedTuple
 
 from engine.folder_shape import LayoutError, find_pictures
-from engine.places import expanded
+from engine.places import expanded, found_here
 from engine.schema import RunConfig
 from engine.schema.custom import CustomData, CustomModel, is_file
 from engine.schema.data import Csv
@@ -20,11 +20,18 @@ class NamedFile(NamedTuple):
 
     field: str
     """Dotted path of the field."""
-    place: Path
-    """Where the engine will look."""
+    below: Path
+    """Where a relative name begins."""
+    name: str
+    """As it is written there."""
     mend: str
     """What to do if it is not there."""
     wants: Literal["file", "pictures", "anything"]
+
+    @property
+    def place(self) -> Path:
+        """Where the engine will look."""
+        return (self.below / expanded(self.name)).absolute()
 
 
 def named_files(config: RunConfig, data_dir: Path) -> list[NamedFile]:
@@ -36,24 +43,31 @@ def named_files(config: RunConfig, data_dir: Path) -> list[NamedFile]:
             fields = {"data.path": data.path, "data.val_path": data.val_path if isinstance(data, Tsv) else ""}
             for field, name in fields.items():
                 if name:
-                    found.append(NamedFile(field, data_dir / expanded(name), f"set {field} to a {ending} file", "file"))
+                    found.append(NamedFile(field, data_dir, name, f"set {field} to a {ending} file", "file"))
         case ImageFolder():
             mend = "set data.path to a folder of pictures, or to a .zip of one"
-            found.append(NamedFile("data.path", data_dir / expanded(data.path), mend, "pictures"))
+            found.append(NamedFile("data.path", data_dir, data.path, mend, "pictures"))
         case Imdb() if data.path:
             mend = "name a folder of reviews with data.path, or leave it empty"
-            found.append(NamedFile("data.path", data_dir / expanded(data.path), mend, "anything"))
+            found.append(NamedFile("data.path", data_dir, data.path, mend, "anything"))
     for section, code in (("data", config.data), ("model", config.model)):
         if isinstance(code, CustomData | CustomModel) and is_file(code.target):
             place, _, name = code.target.rpartition(":")
             mend = f"mend the path before ':{name}'"
-            found.append(NamedFile(f"{section}.target", expanded(place).absolute(), mend, "file"))
+            found.append(NamedFile(f"{section}.target", Path(), place, mend, "file"))
     return found
 
 
 def absent(files: list[NamedFile]) -> dict[str, str]:
     """What is wrong with `files`, by the path of the field; asks the disk, which may be slow."""
-    return {file.field: f"{plain(str(file.place))} {reason}: {file.mend}" for file in files if (reason := _fault(file))}
+    return {
+        file.field: f"{plain(str(file.place))} {reason}: {_mend(file)}" for file in files if (reason := _fault(file))
+    }
+
+
+def _mend(file: NamedFile) -> str:
+    here = found_here(file.field, file.name, file.below)
+    return f"{file.mend}; {here}" if here else file.mend
 
 
 def _fault(file: NamedFile) -> str:

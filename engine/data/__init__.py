@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -20,9 +19,8 @@ from engine.data.mnist import load_fashion_mnist, load_mnist
 from engine.data.points import load_hours, load_spiral, load_xor
 from engine.data.synthetic import load_cubic, load_high_dimensional, load_linear, load_points, load_polynomial
 from engine.data.tsv import load_tsv
-from engine.places import expanded
+from engine.places import found_here
 from engine.schema.data import Data
-from engine.text import plain
 
 __all__ = ["DataBundle", "DataError", "Split", "load_data"]
 
@@ -62,17 +60,7 @@ def load_data(data: Data, seed: int, data_dir: Path) -> DataBundle:
     try:
         return _LOADERS[data.kind](data, seed, data_dir)
     except DataError as error:
-        if found := _found_here(data, data_dir):
-            raise DataError(f"{error}; {found}") from None
+        for key in ("path", "val_path"):
+            if here := found_here(f"data.{key}", getattr(data, key, ""), data_dir):
+                raise DataError(f"{error}; {here}") from None
         raise
-
-
-def _found_here(data: Data, data_dir: Path) -> str:
-    """What to write where a relative path leads nowhere from the data folder, but somewhere from the current one."""
-    for key in ("path", "val_path"):
-        named = getattr(data, key, "")
-        with suppress(OSError, ValueError):
-            here = Path(named).resolve()
-            if named and here.exists() and not (data_dir / expanded(named)).exists():
-                return f"relative paths start at the data folder; the one here is --data.{key} {plain(str(here))}"
-    return ""

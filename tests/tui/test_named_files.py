@@ -70,3 +70,11 @@ def test_what_the_engine_would_not_find_is_told(case: str, tmp_path: Path) -> No
         config["model"]["target"] = config["model"]["target"].format(data=tmp_path)
     found = absent(named_files(RunConfig.model_validate(config), tmp_path))
     assert found == {field: message.format(data=tmp_path) for field, message in told.items()}
+
+
+def test_one_in_the_current_folder_is_pointed_at(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "table.csv").touch()
+    monkeypatch.chdir(tmp_path)
+    config = RunConfig.model_validate({**TABLE, "data": {"kind": "csv", "path": "table.csv"}})
+    told = absent(named_files(config, tmp_path / "data"))["data.path"]
+    assert told.endswith(f"; relative paths start at the data folder; the one here is --data.path {tmp_path}/table.csv")
