@@ -35,7 +35,7 @@ def test_what_was_made_is_not_looked_through() -> None:
 
 
 def test_torch_is_imported_so(run_python: Callable[[str], str]) -> None:
-    importing = "import gc; from tui.train import _import_engine; _import_engine()"
+    importing = "import gc; from tui.train import _import_engine; _import_engine('a run')"
     frozen, enabled = run_python(f"{importing}; print(gc.get_freeze_count(), gc.isenabled())").split()
     assert int(frozen) > 100_000
     assert enabled == "True"
