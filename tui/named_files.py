@@ -31,7 +31,7 @@ class NamedFile(NamedTuple):
     @property
     def place(self) -> Path:
         """Where the engine will look."""
-        return (self.below / expanded(self.name)).absolute()
+        return self.below / expanded(self.name)
 
 
 def named_files(config: RunConfig, data_dir: Path) -> list[NamedFile]:
@@ -54,7 +54,7 @@ def named_files(config: RunConfig, data_dir: Path) -> list[NamedFile]:
         if isinstance(code, CustomData | CustomModel) and is_file(code.target):
             place, _, name = code.target.rpartition(":")
             mend = f"mend the path before ':{name}'"
-            found.append(NamedFile(f"{section}.target", Path(), place, mend, "file"))
+            found.append(NamedFile(f"{section}.target", Path.cwd(), place, mend, "file"))
     return found
 
 
