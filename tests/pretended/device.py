@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from typing import Any
 
 import torch
@@ -76,7 +76,7 @@ def carry_out(func: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
     _check_places(func, name, tensors if not is_copy else there, args)
     if waited_for := _waits_for(name, args, kwargs, there):
         _wait(waited_for)
-    with _own_random_state() if torch.Tag.nondeterministic_seeded in func.tags else ExitStack():
+    with drawing(func):
         given, named = tree_map(_held, (args, kwargs))
         out = (recorder or _call)(func, given, named)
     if is_copy and (not isinstance(args[0], OnDevice) if name == "copy_" else target is not None and not is_made_there):
@@ -126,9 +126,9 @@ def _waits_for(name: str, args: tuple[Any, ...], kwargs: dict[str, Any], there: 
         chosen = [leaf for leaf in tree_leaves(args[1]) if isinstance(leaf, Tensor)]
         if any(leaf.dtype == torch.bool or not isinstance(leaf, OnDevice) for leaf in chosen):
             return f"{name} by a mask, or from the CPU"
-    if name == "copy_" and isinstance(args[0], OnDevice) != isinstance(args[1], OnDevice) and args[1].ndim:
-        to_host = not isinstance(args[0], OnDevice)
-        return "a copy to or from the CPU" if to_host or not (args[2] if len(args) > 2 else False) else ""
+    if name == "copy_" and isinstance(args[0], OnDevice) != isinstance(args[1], OnDevice):
+        to_host, is_patient = not isinstance(args[0], OnDevice), len(args) > 2 and args[2]
+        return "a copy to or from the CPU" if to_host or (args[1].ndim and not is_patient) else ""
     if name == "_to_copy" and "device" in kwargs:
         to_host = torch.device(kwargs["device"]) == HERE
         crosses = bool(there) if to_host else not there
@@ -151,8 +151,12 @@ def _wait(what: str) -> None:
 
 
 @contextmanager
-def _own_random_state() -> Iterator[None]:
+def drawing(func: Any) -> Iterator[None]:
+    """What an operation draws by lot comes from the device's own generator."""
     global random_state
+    if torch.Tag.nondeterministic_seeded not in func.tags:
+        yield
+        return
     of_cpu = torch.random.default_generator.get_state()
     torch.random.default_generator.set_state(random_state)
     try:

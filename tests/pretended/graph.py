@@ -38,8 +38,7 @@ class Graph:
         """Do it, with the numbers that tensors hold now."""
         with torch.no_grad():
             for func, args, kwargs, out in self._steps:
-                is_random = torch.Tag.nondeterministic_seeded in func.tags
-                with device._own_random_state() if is_random else device.ExitStack():
+                with device.drawing(func):
                     made = func(*args, **kwargs)
                 for kept, new in zip(tree_leaves(out), tree_leaves(made), strict=True):
                     if isinstance(kept, Tensor) and kept is not new:

@@ -78,6 +78,7 @@ WAITING: list[Callable[[Tensor], object]] = [
     lambda there: there.reshape(1)[there.reshape(1) > 0],
     lambda there: there.reshape(1)[torch.tensor([0])],
     lambda there: there.reshape(1)[[0]],
+    lambda there: torch.zeros(()).copy_(there),
     lambda there: torch.ones(3).to(THERE),
     lambda there: torch.tensor(1.0, device=THERE),
 ]
