@@ -29,8 +29,8 @@ from tui.screens.confirm import ConfirmScreen
 from tui.screens.home_about import described
 from tui.screens.home_keys import KEYS
 from tui.screens.home_preview import PreviewDesk
-from tui.screens.home_runs import preset_of
 from tui.screens.home_search import is_called, matches
+from tui.screens.run_form import form_like
 from tui.widgets.home_lists import PresetList, RunList
 from tui.widgets.key_footer import KeyFooter
 
@@ -312,18 +312,18 @@ class HomeScreen(Screen[None]):
         return options.named(option_id) if isinstance(options, PresetList | RunList) else None
 
     def _configure(self, selected: Preset | PresetError | RunSummary | None) -> None:
-        try:
-            preset = preset_of(selected) if isinstance(selected, RunSummary) else selected
-        except RunFolderError as error:
-            self.notify(str(error), severity="error", markup=False)
-            return
-        if isinstance(preset, PresetError):
-            self.notify(shown(str(preset)), title="This preset can't be used", severity="error", markup=False)
-        elif preset is not None:
-            from tui.screens.configure import ConfigureScreen
+        match selected:
+            case RunSummary():
+                try:
+                    self.app.push_screen(form_like(selected))
+                except RunFolderError as error:
+                    self.notify(str(error), severity="error", markup=False)
+            case PresetError():
+                self.notify(shown(str(selected)), title="This preset can't be used", severity="error", markup=False)
+            case Preset():
+                from tui.screens.configure import ConfigureScreen
 
-            origin = f"run {plain(selected.name)}" if isinstance(selected, RunSummary) else "the preset"
-            self.app.push_screen(ConfigureScreen(preset, origin))
+                self.app.push_screen(ConfigureScreen(selected))
 
     def action_resume(self) -> None:
         """Go on with the selected run."""

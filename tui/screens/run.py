@@ -18,15 +18,14 @@ from textual.widget import Widget
 from textual.widgets import Input, Static
 
 from engine.run_folder import RunFolder, RunFolderError
-from engine.text import plain
 from tui.run_follower import RunFollower
 from tui.screens import run_asks
-from tui.screens.home_runs import preset_of
 from tui.screens.run_ask import RunAsk
 from tui.screens.run_asks import Ask
 from tui.screens.run_charts import ChartSettings, RunCharts
 from tui.screens.run_contents import RunPanes
 from tui.screens.run_facts import banner, header_facts
+from tui.screens.run_form import form_like
 from tui.screens.run_keys import KEYS, Standing, key_name, standing_of
 from tui.screens.run_overlay import Overlay, find_overlay
 from tui.screens.run_panes import PaneTabs, slots_for
@@ -264,13 +263,9 @@ class RunScreen(Screen[None]):
     def action_configure(self) -> None:
         """Open the form with this run's values, for another run."""
         try:
-            preset = preset_of(self.folder)
+            self.app.push_screen(form_like(self.folder))
         except RunFolderError as error:
             self._say(str(error))
-            return
-        from tui.screens.configure import ConfigureScreen
-
-        self.app.push_screen(ConfigureScreen(preset, f"run {plain(self.folder.name)}"))
 
     def action_log_y(self) -> None:
         """Switch the loss axis."""
