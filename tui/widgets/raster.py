@@ -8,6 +8,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from tui.widgets.braille import BLANK, DOTS
 from tui.widgets.curves import Floats, Role
 from tui.widgets.extents import Marker
 
@@ -17,13 +18,13 @@ RAW = (Role.RAW_TRAIN, Role.RAW_VAL)
 _ROLES = tuple(Role)
 """By number: asking the enumeration for each dot is dear."""
 _BITS: dict[Marker, tuple[tuple[int, ...], ...]] = {
-    "braille": ((0x01, 0x08), (0x02, 0x10), (0x04, 0x20), (0x40, 0x80)),
+    "braille": DOTS,
     "hd": ((1, 2), (4, 8)),
     "dot": ((1,),),
 }
 """The bit of each dot of a character, from the top."""
 _CHARS: dict[Marker, str] = {
-    "braille": "".join(chr(0x2800 + bits) for bits in range(256)),
+    "braille": "".join(chr(BLANK + bits) for bits in range(256)),
     "hd": " ▘▝▀▖▌▞▛▗▚▐▜▄▙▟█",
     "dot": " •",
 }

@@ -5,9 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from math import isfinite
 
-DOTS = ((0x01, 0x02, 0x04, 0x40), (0x08, 0x10, 0x20, 0x80))
-"""Bits of a braille character: the dots of its left and right column, from above."""
-BLANK = 0x2800
+from tui.widgets.braille import BLANK, DOTS
 
 
 def spark(values: Sequence[float], cells: int, rows: int) -> list[str]:
@@ -28,7 +26,7 @@ def spark(values: Sequence[float], cells: int, rows: int) -> list[str]:
         before = heights[column - 1] if column else height
         # dots reach up or down to the one before, so that steep lines hang together
         for dot in range(min(height, before + (height > before)), max(height, before - (height < before)) + 1):
-            bits[dot // 4][column // 2] |= DOTS[column % 2][dot % 4]
+            bits[dot // 4][column // 2] |= DOTS[dot % 4][column % 2]
     return ["".join(map(chr, row)) for row in bits]
 
 
