@@ -10,7 +10,7 @@ from contextlib import suppress
 from typing import NamedTuple, TextIO
 
 from engine.run_state import RunState
-from engine.streams import discard
+from engine.streams import write_result
 from engine.text import plain
 
 GAP = "  "
@@ -159,8 +159,6 @@ def clock(seconds: float) -> str:
 
 
 def print_to(text: str, stream: TextIO, end: str = "\n") -> None:
-    """Print `text` at once; a reader that has gone is no error, and from then on nothing is written."""
-    try:
-        print(text, file=stream, end=end, flush=True)
-    except (OSError, ValueError):  # the terminal or the pipe has gone; training has not
-        discard(stream)
+    """Print `text` at once; whatever keeps it from being written is no error, and from then on nothing is."""
+    with suppress(OSError):  # the terminal, or room on the disk, has gone; training has not
+        write_result(text, stream, end)

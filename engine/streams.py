@@ -36,14 +36,14 @@ def result_stream(is_for_program: bool) -> Iterator[TextIO]:
         result.close()
 
 
-def write_result(text: str, stream: TextIO) -> None:
-    """Write `text` and a line end at once. A reader that has gone is no error.
+def write_result(text: str, stream: TextIO, end: str = "\n") -> None:
+    """Write `text` and `end` at once. A reader that has gone is no error, and from then on nothing is written.
 
     Raises:
         OSError: it can't be written, as on a full disk.
     """
     try:
-        print(text, file=stream, flush=True)
+        print(text, file=stream, end=end, flush=True)
     except (OSError, ValueError) as error:
         discard(stream)
         if isinstance(error, OSError) and error.errno not in GONE:
