@@ -52,10 +52,15 @@ class Entry(NamedTuple):
         return None if not born or not self.born else born == self.born
 
 
+def engine_name(pid: int, host: str) -> str:
+    """What an engine is called, in its entry and to people."""
+    return f"pid {pid} on {plain(host)}"
+
+
 def own_entry() -> Entry:
     """A new entry for this process."""
     pid = os.getpid()
-    return Entry(f"pid {pid} on {socket.gethostname()}", pid, secrets.token_hex(8), _place(), _born(pid))
+    return Entry(engine_name(pid, socket.gethostname()), pid, secrets.token_hex(8), _place(), _born(pid))
 
 
 def entry_in(fd: int) -> Entry | None:

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, NamedTuple
 
 from engine import events as ev
+from engine.lock_entry import engine_name
 from engine.own_file import read_own
 from engine.rows import HistoryItem, Rows
 from engine.run_folder import RunFolder, RunFolderError
@@ -188,9 +189,9 @@ class RunFollower:
     def _is_held_anew(self) -> bool:
         """Whether another engine holds the run than the one that spoke last: it has yet to say that it resumes."""
         last, holder = self.state.started, self.folder.holder()
-        if last is None or holder is None or not holder.endswith(f" on {last.host}"):
+        if last is None or holder is None or not holder.endswith(f" on {plain(last.host)}"):
             return False
-        return holder != f"pid {last.pid} on {last.host}"
+        return holder != engine_name(last.pid, last.host)
 
     def _is_awaited(self) -> bool:
         """Whether an engine was started here that has said nothing yet: it holds the run only with torch imported."""

@@ -16,6 +16,7 @@ from typing import Any, NamedTuple, Protocol
 import tomlkit
 
 from engine import events as ev
+from engine.lock_entry import engine_name
 from engine.places import data_dir, expanded
 from engine.rows import HistoryItem
 from engine.run_folder import RunFolder, RunFolderError, create_run, find_run
@@ -222,7 +223,7 @@ def _wait_until_begun(
         for event in reader.read():
             state.apply(event)
             if isinstance(event, ev.RunStarted):
-                other = "" if event.pid == pid else f"pid {event.pid} on {plain(event.host)}"
+                other = "" if event.pid == pid else engine_name(event.pid, event.host)
             has_begun |= isinstance(event, (ev.RunStarted, *ev.ENDINGS)) and not other
         if has_begun:
             return
