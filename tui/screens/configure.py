@@ -152,6 +152,7 @@ class ConfigureScreen(Screen[None]):
             self._files, self._absent = files, {}
             self._look(LOOK_AFTER_S if self._verdict else 0)
         self._show_check()
+        self._measure(self._check.config)
 
     def _show_check(self) -> None:
         for field in self._fields():
@@ -159,7 +160,6 @@ class ConfigureScreen(Screen[None]):
             field.was = self._draft.starting_text(field.spec.path) if self._draft.differs(field.spec.path) else None
         self._describe()
         self._show_verdict()
-        self._measure(self._check.config)
 
     @property
     def _problems(self) -> dict[str, str]:
