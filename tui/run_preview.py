@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from contextlib import suppress
-from pathlib import Path
 from typing import NamedTuple
 
 from engine.run_folder import RunFolder, RunFolderError
@@ -52,11 +51,7 @@ def _origin(folder: RunFolder) -> str:
 def _losses(folder: RunFolder) -> tuple[str, Sequence[float]]:
     state = RunState()
     with suppress(OSError, RunFolderError):
-        if _size(folder.path / "events.jsonl") <= READ_BYTES:
+        if (folder.path / "events.jsonl").stat().st_size <= READ_BYTES:
             state.apply_all(folder.read_history().read_all())
     key = next((key for key in loss_keys(state) if key in state.series), "")
     return plain(key), state.series[key].values if key else ()
-
-
-def _size(log: Path) -> int:
-    return log.stat().st_size

@@ -9,6 +9,7 @@ from textual.binding import Binding, BindingType
 from engine.run_state import ENDED, Status
 from tui.run_follower import RunFollower
 from tui.screens.run_pictures import RunPictures
+from tui.widgets.key_footer import described
 
 LR, SMOOTH = Binding.Group("lr", compact=True), Binding.Group("Smooth", compact=True)
 EPOCH, PANES = Binding.Group("Epoch", compact=True), Binding.Group("Pane", compact=True)
@@ -138,7 +139,7 @@ def standing_of(follower: RunFollower, pictures: RunPictures, is_zoomed: bool) -
 
 def key_name(binding: Binding, standing: Standing) -> str:
     """What the footer calls `binding`; empty if it would only answer that this can't be done now."""
-    name = binding.description if binding.show else ""
+    name = described(binding)
     takes_commands = not standing.is_lost and (not standing.is_known or standing.status in ("running", "paused"))
     can_resume = standing.is_known and not standing.is_lost and standing.status in ENDED - {"finished"}
     match binding.action:
